@@ -1,0 +1,204 @@
+//! The Anthropic protocol: answers, streams, and the provider's words for a request it refuses.
+
+mod harness;
+
+use harness::{MESSAGE, MESSAGE_STREAM, Simulator, call};
+use serde_json::{Value, json};
+
+const TOOLS: &str =
+    r#""tools":[{"name":"weather","input_schema":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}]"#;
+
+fn body(fields: &str) -> String {
+    format!(r#"{{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{{"role":"user","content":"hello"}}]{fields}}}"#)
+}
+
+fn turns(turns: &str) -> String {
+    format!(r#"{{"model":"claude-sonnet-4-5","max_tokens":100,"messages":{turns}}}"#)
+}
+
+#[test]
+fn an_answer_has_the_documented_form() {
+    let simulator = Simulator::start();
+    let reply = simulator.message(MESSAGE);
+    let answer = reply.json();
+    assert!(answer["id"].as_str().unwrap().starts_with("msg_01"));
+    assert_eq!((&answer["type"], &answer["role"], &answer["model"]), (&json!("message"), &json!("assistant"), &json!("claude-sonnet-4-5")));
+    assert_eq!(answer["content"], json!([{"type":"text","text":"This is a simulated answer."}]));
+    assert_eq!((&answer["stop_reason"], &answer["stop_sequence"]), (&json!("end_turn"), &Value::Null));
+    assert_eq!((&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]), (&json!(6), &json!(7)));
+    for name in ["request-id", "anthropic-organization-id", "anthropic-ratelimit-requests-reset", "cf-ray", "set-cookie"] {
+        assert!(reply.header(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_stream_has_the_documented_events_in_order() {
+    let simulator = Simulator::start();
+    let reply = simulator.message(MESSAGE_STREAM);
+    let text = reply.text();
+    let named: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    let delta = "content_block_delta";
+    assert_eq!(
+        named,
+        [
+            "message_start",
+            "content_block_start",
+            "ping",
+            delta,
+            delta,
+            delta,
+            delta,
+            delta,
+            "content_block_stop",
+            "message_delta",
+            "message_stop"
+        ]
+    );
+    let events = reply.events();
+    assert!(events.iter().zip(&named).all(|(event, name)| event["type"] == *name));
+    assert_eq!((&events[0]["message"]["content"], &events[0]["message"]["usage"]["output_tokens"]), (&json!([]), &json!(1)));
+    assert_eq!(events[1]["content_block"], json!({"type":"text","text":""}));
+    let said: String = events[3..8].iter().map(|event| event["delta"]["text"].as_str().unwrap()).collect();
+    assert_eq!(said, "This is a simulated answer.");
+    assert_eq!(events[9]["delta"], json!({"stop_reason":"end_turn","stop_sequence":null}));
+    assert_eq!((&events[9]["usage"]["input_tokens"], &events[9]["usage"]["output_tokens"]), (&json!(6), &json!(7)));
+}
+
+#[test]
+fn a_tool_call_is_answered_whole_and_streamed() {
+    let simulator = Simulator::start();
+    simulator.behaviour("anthropic", r#"{"chunks":3,"tool_call_count":2}"#);
+    let answer = simulator.message(&body(&format!(r#",{TOOLS},"tool_choice":{{"type":"any"}}"#))).json();
+    assert_eq!(answer["stop_reason"], "tool_use");
+    let blocks = answer["content"].as_array().unwrap();
+    assert_eq!((blocks.len(), &blocks[0]["type"], &blocks[0]["input"]), (2, &json!("tool_use"), &json!({"city":"Paris"})));
+    assert_ne!(blocks[0]["id"], blocks[1]["id"]);
+
+    let one = format!(r#",{TOOLS},"tool_choice":{{"type":"tool","name":"weather","disable_parallel_tool_use":true}},"stream":true"#);
+    let events = simulator.message(&body(&one)).events();
+    assert_eq!((&events[1]["content_block"]["name"], &events[1]["content_block"]["input"]), (&json!("weather"), &json!({})));
+    assert_eq!(events[3]["delta"], json!({"type":"input_json_delta","partial_json":""}));
+    let input: String = events[3..7].iter().map(|event| event["delta"]["partial_json"].as_str().unwrap()).collect();
+    assert_eq!(input, "{\"city\":\"Paris\"}");
+    assert_eq!(events[8]["delta"]["stop_reason"], "tool_use");
+}
+
+#[test]
+fn a_tool_result_is_answered_with_text() {
+    let simulator = Simulator::start();
+    simulator.behaviour("anthropic", r#"{"tool_calls":true}"#);
+    let given = format!(
+        r#"{{"model":"m","max_tokens":9,{TOOLS},"messages":[{{"role":"user","content":"hi"}},
+        {{"role":"assistant","content":[{{"type":"tool_use","id":"toolu_1","name":"weather","input":{{}}}}]}},
+        {{"role":"user","content":[{{"type":"tool_result","tool_use_id":"toolu_1","content":"sunny"}}]}}]}}"#
+    );
+    let reply = simulator.message(&given);
+    assert_eq!(reply.json()["stop_reason"], "end_turn", "{}", reply.text());
+}
+
+#[test]
+fn limits_stop_sequences_and_thinking_show_in_the_answer() {
+    let simulator = Simulator::start();
+    let limited = simulator.message(r#"{"model":"m","max_tokens":2,"messages":[{"role":"user","content":"x"}]}"#).json();
+    assert_eq!((&limited["stop_reason"], &limited["content"][0]["text"]), (&json!("max_tokens"), &json!("This is ")));
+    let stopped = simulator.message(&body(r#","stop_sequences":[" simulated"]"#)).json();
+    assert_eq!((&stopped["stop_reason"], &stopped["stop_sequence"]), (&json!("stop_sequence"), &json!(" simulated")));
+    let fields = r#","max_tokens":4000,"thinking":{"type":"enabled","budget_tokens":1024}"#;
+    let thought = simulator.message(&body(fields).replacen(r#""max_tokens":100,"#, "", 1)).json();
+    assert_eq!((&thought["content"][0]["type"], &thought["content"][1]["type"]), (&json!("thinking"), &json!("text")));
+}
+
+#[test]
+fn turns_of_one_role_in_a_row_are_taken() {
+    let simulator = Simulator::start();
+    let reply = simulator.message(&turns(
+        r#"[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]},{"role":"assistant","content":"c"}]"#,
+    ));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[test]
+fn a_request_off_the_schema_is_refused_in_the_words_of_the_provider() {
+    let simulator = Simulator::start();
+    let with = |fields: &str| body(&format!(",{fields}"));
+    let call = r#"{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{}}]}"#;
+    for (given, message) in [
+        ("{".to_owned(), "The request body is not valid JSON"),
+        (r#"{"model":"m","max_tokens":1}"#.to_owned(), "messages: Field required"),
+        (r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#.to_owned(), "max_tokens: Field required"),
+        (with(r#""route":1"#), "route: Extra inputs are not permitted"),
+        (with(r#""temperature":2"#), "temperature: Input should be less than or equal to 1"),
+        (with(r#""stream":"yes""#), "stream: Input should be a valid boolean"),
+        (with(r#""temperature":1,"top_p":0.5"#), "`temperature` and `top_p` cannot both be specified for this model. Please use only one."),
+        (with(r#""tools":[{"name":"f"}]"#), "tools.0.custom.input_schema: Field required"),
+        (with(r#""tools":[{"name":"f","input_schema":{}}]"#), "tools.0.custom.input_schema.type: Field required"),
+        (
+            with(r#""tools":[{"name":"f","input_schema":{"type":"object"},"parameters":{}}]"#),
+            "tools.0.custom.parameters: Extra inputs are not permitted",
+        ),
+        (with(r#""tool_choice":{"type":"auto"}"#), "tool_choice may only be specified while providing tools."),
+        (
+            with(r#""tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"required"}"#),
+            "tool_choice: Input tag 'required' found using 'type' does not match any of the expected tags: 'auto', 'any', 'tool', 'none'",
+        ),
+        (
+            with(r#""tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"tool","name":"g"}"#),
+            "Tool 'g' not found in provided tools",
+        ),
+        (with(r#""thinking":{"type":"enabled","budget_tokens":1024}"#), "`max_tokens` must be greater than `thinking.budget_tokens`."),
+        (turns("[]"), "messages: at least one message is required"),
+        (turns(r#"[{"role":"system","content":"x"}]"#), "messages.0.role: Input should be 'user' or 'assistant'"),
+        (turns(r#"[{"role":"assistant","content":"x"}]"#), "messages: first message must use the \"user\" role"),
+        (turns(r#"[{"role":"user","content":""}]"#), "messages.0: all messages must have non-empty content"),
+        (turns(r#"[{"role":"user","content":[{"type":"text","text":""}]}]"#), "messages: text content blocks must be non-empty"),
+        (
+            turns(r#"[{"role":"user","content":"x"},{"role":"assistant","content":"y "}]"#),
+            "messages: final assistant content cannot end with trailing whitespace",
+        ),
+        (
+            turns(r#"[{"role":"user","content":[{"type":"image_url","image_url":"x"}]}]"#),
+            "messages.0.content.0: Input tag 'image_url' found using 'type'",
+        ),
+        (
+            turns(r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_9"}]}]"#),
+            "messages.0.content.0: unexpected `tool_use_id` found in `tool_result` blocks: toolu_9.",
+        ),
+        (
+            turns(&format!(r#"[{{"role":"user","content":"x"}},{call}]"#)),
+            "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1.",
+        ),
+        (
+            turns(&format!(r#"[{{"role":"user","content":"x"}},{call},{{"role":"user","content":"y"}}]"#)),
+            "messages.1: `tool_use` ids were found",
+        ),
+    ] {
+        let reply = simulator.message(&given);
+        let answer = reply.json();
+        assert_eq!(
+            (reply.status, &answer["type"], &answer["error"]["type"]),
+            (400, &json!("error"), &json!("invalid_request_error")),
+            "{given}"
+        );
+        assert!(answer["error"]["message"].as_str().unwrap().starts_with(message), "{given}: {answer}");
+        assert_eq!(answer["request_id"].as_str(), reply.header("request-id"));
+    }
+}
+
+#[test]
+fn headers_and_paths_are_checked() {
+    let simulator = Simulator::start();
+    simulator.behaviour("anthropic", r#"{"api_key":"sk-ant"}"#);
+    let version = "anthropic-version: 2023-06-01";
+    for (method, path, headers, status, message) in [
+        ("POST", "/v1/messages", &[version][..], 401, "x-api-key header is required"),
+        ("POST", "/v1/messages", &[version, "x-api-key: other"], 401, "invalid x-api-key"),
+        ("POST", "/v1/messages", &["x-api-key: sk-ant"], 400, "anthropic-version: header is required"),
+        ("POST", "/v1/messages", &["x-api-key: sk-ant", "anthropic-version: 7"], 400, "anthropic-version: \"7\" is not a valid version"),
+        ("POST", "/v1/chat/completions", &[version], 404, "Not Found"),
+        ("GET", "/v1/messages", &[version], 405, "Method Not Allowed"),
+    ] {
+        let reply = call(simulator.anthropic, method, path, headers, MESSAGE);
+        assert_eq!((reply.status, reply.json()["error"]["message"].as_str()), (status, Some(message)));
+    }
+    assert_eq!(call(simulator.anthropic, "POST", "/v1/messages", &[version, "x-api-key: sk-ant"], MESSAGE).status, 200);
+}
