@@ -1,0 +1,77 @@
+//! From the `Authorization` header to a workspace.
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::config::workspace::{Key, Workspace, Workspaces};
+use crate::rejection::Rejection;
+
+/// Longer values are not ours; hashing them would only be work.
+const MAX_KEY_BYTES: usize = 256;
+
+/// Whose key it is. `authorization` is the header's value; Envoy joins duplicates with a comma,
+/// which no key contains.
+pub fn authenticate<'w>(workspaces: &'w Workspaces, authorization: Option<&[u8]>) -> Result<(&'w Key, &'w Workspace), Rejection> {
+    let key = authorization.and_then(bearer).ok_or_else(Rejection::unauthenticated)?;
+    let digest = Sha256::digest(key).into();
+    let (stored, key, workspace) = workspaces.find(&digest).ok_or_else(Rejection::unauthenticated)?;
+    if bool::from(stored.ct_eq(&digest)) { Ok((key, workspace)) } else { Err(Rejection::unauthenticated()) }
+}
+
+/// The key of a `Bearer` header; the scheme is case-insensitive (RFC 9110, section 11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = value.split_at_checked(7)?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let ours = scheme.eq_ignore_ascii_case(b"bearer ") && key.starts_with(b"nr-") && key.len() <= MAX_KEY_BYTES && key.iter().all(plain);
+    ours.then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn config() -> Config {
+        let digest: String = Sha256::digest(b"nr-right").iter().map(|b| format!("{b:02x}")).collect();
+        let json = format!(
+            r#"{{"providers":{{"p":{{"protocol":"openai"}}}},
+                "models":[{{"id":"m","provider_name":"P","context_window":10,"price":"free","quality":{{"default":1}},"deployments":[{{"provider":"p","model":"m"}}]}}],
+                "workspaces":[{{"id":"acme","keys":[{{"id":"laptop","sha256":"{digest}"}}],"models":["*"]}}]}}"#
+        );
+        Config::from_json(json.as_bytes()).expect("a configuration")
+    }
+
+    #[test]
+    fn a_known_key_is_its_workspace() {
+        let config = config();
+        for header in ["Bearer nr-right", "bearer nr-right", "BEARER nr-right"] {
+            let (key, workspace) = authenticate(&config.workspaces, Some(header.as_bytes())).expect("known");
+            assert_eq!((key.id.as_str(), workspace.id.as_str()), ("laptop", "acme"), "{header}");
+        }
+    }
+
+    #[test]
+    fn every_other_header_is_refused_alike() {
+        let config = config();
+        let long = [b"Bearer nr-".as_slice(), &[b'a'; 70_000]].concat();
+        let headers: [Option<&[u8]>; 14] = [
+            None,
+            Some(b""),
+            Some(b"Bearer"),
+            Some(b"Bearer "),
+            Some(b"Bearer nr-wrong"),
+            Some(b"Bearer  nr-right"),
+            Some(b"Bearer nr-right "),
+            Some(b"Bearer nr-right,Bearer nr-right"),
+            Some(b"Bearer nr-right, Bearer nr-other"),
+            Some(b"Basic nr-right"),
+            Some(b"nr-right"),
+            Some(b"Bearer nr-\xff"),
+            Some(b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+            Some(&long),
+        ];
+        for header in headers {
+            assert_eq!(authenticate(&config.workspaces, header).map(|_| ()), Err(Rejection::unauthenticated()));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the operator wants: the file's shapes ([`Document`]) and the checked result ([`Config`]).
+//!
+//! Parsing is the check: a `Config` cannot hold a deployment of a missing provider, an objective
+//! that does not exist, a price nobody said. An error names its place in the file. Owns no policy:
+//! how figures are weighed is `rank`'s business.
+
+pub mod catalog;
+pub mod document;
+mod endpoint;
+mod error;
+mod resolve;
+mod seat;
+pub mod workspace;
+
+pub use catalog::{Capabilities, Capability, Catalog, Model, ModelIndex, Objective, TaskClass, Tokens};
+pub use document::Document;
+pub use error::ConfigError;
+pub use seat::ProviderSeat;
+pub use workspace::{Workspace, Workspaces};
+
+/// A configuration the filter can run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Providers and models.
+    pub catalog: Catalog,
+    /// Tenants and their keys.
+    pub workspaces: Workspaces,
+    /// Bounds of a call.
+    pub routing: Routing,
+    /// Largest request body, in bytes.
+    pub max_request_bytes: u32,
+    /// Parts of the file that are understood but not enforced by this version, by path. Whoever
+    /// loads a configuration tells the operator.
+    pub unenforced: Vec<String>,
+}
+
+/// Bounds of a call; all times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Routing {
+    /// Candidates tried, the first included; at least 1.
+    pub max_attempts: u32,
+    /// Longest silence of a streaming candidate.
+    pub first_token_timeout_ms: u32,
+    /// Longest wait for an answer that arrives whole.
+    pub answer_timeout_ms: u32,
+    /// Longest call.
+    pub total_timeout_ms: u32,
+}
+
+impl Config {
+    /// Reads and checks the JSON form the filter is configured with.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ConfigError> {
+        Self::from_document(&Document::from_json(bytes)?)
+    }
+
+    /// Checks a document.
+    pub fn from_document(document: &Document) -> Result<Self, ConfigError> {
+        resolve::config(document)
+    }
+}

@@ -1,0 +1,106 @@
+//! Who may call, and with which models.
+
+use hashbrown::HashMap;
+
+use super::catalog::{Catalog, ModelIndex, Objective};
+
+/// SHA-256 over a whole key.
+pub type Digest = [u8; 32];
+
+/// One tenant.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Name in logs.
+    pub id: String,
+    /// Objective of calls that name none.
+    pub objective: Objective,
+    pub(super) models: Vec<ModelIndex>,
+}
+
+impl Workspace {
+    /// Whether the model exists for this workspace.
+    pub fn may_use(&self, model: ModelIndex) -> bool {
+        self.models.binary_search(&model).is_ok()
+    }
+
+    /// The models it may use, in the order of the catalogue.
+    pub fn models<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = (ModelIndex, &'a super::catalog::Model)> {
+        catalog.models().filter(|(index, _)| self.may_use(*index))
+    }
+}
+
+/// A key and whose it is.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Name in logs.
+    pub id: String,
+    /// Position in [`Workspaces`].
+    pub(super) workspace: usize,
+}
+
+/// All workspaces, found by the digest of a key.
+#[derive(Debug, Clone, Default)]
+pub struct Workspaces {
+    pub(super) all: Vec<Workspace>,
+    pub(super) keys: HashMap<Digest, Key>,
+}
+
+impl Workspaces {
+    /// The stored digest equal to this one, with its key and workspace.
+    ///
+    /// The map is keyed by a digest of what the caller sent, which the caller cannot steer towards
+    /// a stored one, so the time this takes says nothing about any key; the caller of this function
+    /// still compares the digests in constant time.
+    pub fn find(&self, digest: &Digest) -> Option<(&Digest, &Key, &Workspace)> {
+        let (stored, key) = self.keys.get_key_value(digest)?;
+        Some((stored, key, self.all.get(key.workspace)?))
+    }
+
+    /// Every workspace, in the order of the file.
+    pub fn iter(&self) -> core::slice::Iter<'_, Workspace> {
+        self.all.iter()
+    }
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any run of characters.
+pub fn matches_glob(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(first) = pieces.next() else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut last = None;
+    for piece in pieces {
+        if let Some(previous) = last.replace(piece) {
+            let Some((_, after)) = rest.split_once(previous) else { return false };
+            rest = after;
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(suffix) => rest.ends_with(suffix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_glob;
+
+    #[test]
+    fn globs_match_whole_ids() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "gpt-4o", true),
+            ("gpt-*", "gpt-4o", true),
+            ("gpt-*", "my-gpt-4o", false),
+            ("*-mini", "gpt-4o-mini", true),
+            ("*-mini", "gpt-4o-mini-2", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+            ("ab*ba", "aba", false),
+            ("gpt-4o", "gpt-4o", true),
+            ("gpt-4o", "gpt-4o-mini", false),
+            ("", "", true),
+        ] {
+            assert_eq!(matches_glob(pattern, text), expected, "{pattern} against {text}");
+        }
+    }
+}

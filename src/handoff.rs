@@ -1,0 +1,178 @@
+//! What the seats tell each other through filter state: the plan on the way out, the trail of
+//! attempts on the way back.
+//!
+//! Both are self-contained, so that seats configured at different moments still agree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::{Bounds, Outcome};
+use crate::openai::ChatRequest;
+use crate::rank;
+
+/// Filter-state keys. Envoy stores each under `wasm.` and the key.
+pub mod key {
+    /// Cluster of the next attempt; the route's matcher follows it.
+    pub const NEXT: &str = "nr_next";
+    /// The [`Plan`](super::Plan).
+    pub const PLAN: &str = "nr.plan";
+    /// The [`Trail`](super::Trail); also in the access log.
+    pub const TRAIL: &str = "nr.trail";
+    /// Workspace id, for the access log.
+    pub const WORKSPACE: &str = "nr.workspace";
+    /// Key id, for the access log.
+    pub const KEY: &str = "nr.key";
+    /// Requested model, for the access log.
+    pub const MODEL: &str = "nr.model";
+    /// The path the client asked for, for the access log: by then `:path` is the provider's.
+    pub const PATH: &str = "nr.path";
+    /// Token usage, for the access log.
+    pub const USAGE: &str = "nr.usage";
+}
+
+/// What every attempt needs to know. All times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// `nrc_…`
+    pub id: String,
+    /// Unix time of the call.
+    pub started_ms: u64,
+    /// Objective that applied.
+    pub objective: String,
+    /// Why the first candidate is first.
+    pub reason: String,
+    /// Eligible candidates.
+    pub considered: usize,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// Whether the client wants usage in the stream.
+    pub include_usage: bool,
+    /// `stream_options` for OpenAI-protocol providers.
+    pub stream_options: Option<String>,
+    /// Length of the body handed on, in bytes.
+    pub body_len: usize,
+    /// Longest silence of one attempt.
+    pub per_try_ms: u32,
+    /// When the last attempt has to have ended, after `started_ms`.
+    pub deadline_ms: Option<u32>,
+    /// In the order they are tried.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One candidate of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Provider, which is also the cluster but for its prefix.
+    pub provider: String,
+    /// Envoy cluster.
+    pub cluster: String,
+    /// Model id in the catalogue.
+    pub model: String,
+    /// The provider's name for it.
+    pub deployment: String,
+    /// Longest answer in tokens.
+    pub max_output: u64,
+}
+
+impl Plan {
+    /// Writes the plan of a call for the other seat.
+    pub fn of(plan: &rank::Plan<'_>, request: &ChatRequest<'_>, bounds: &Bounds, id: String, started_ms: u64, body_len: usize) -> Self {
+        let candidate = |c: &rank::Candidate<'_>| Candidate {
+            provider: c.provider.name.clone(),
+            cluster: c.provider.cluster.clone(),
+            model: c.model.id.clone(),
+            deployment: c.deployment.model.clone(),
+            max_output: c.model.max_output.0,
+        };
+        Self {
+            id,
+            started_ms,
+            objective: plan.objective.name().to_owned(),
+            reason: plan.reason.clone(),
+            considered: plan.considered,
+            stream: request.stream,
+            include_usage: request.include_usage,
+            stream_options: request.stream_options(),
+            body_len,
+            per_try_ms: bounds.per_try_ms,
+            deadline_ms: bounds.deadline_ms,
+            candidates: plan.candidates.iter().map(candidate).collect(),
+        }
+    }
+
+    /// The filter-state value.
+    pub fn encode(&self) -> Vec<u8> {
+        // Strings and numbers always serialise.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the filter-state value.
+    pub fn decode(value: &[u8]) -> Option<Self> {
+        serde_json::from_slice(value).ok()
+    }
+
+    /// Whether an attempt that starts now could still end in time.
+    pub fn leaves_time(&self, now_ms: u64) -> bool {
+        let Some(deadline) = self.deadline_ms else { return true };
+        // The first attempts may use up their time exactly; clocks of two callbacks differ by little.
+        let spent = now_ms.saturating_sub(self.started_ms);
+        spent.saturating_add(u64::from(self.per_try_ms) / 2) <= u64::from(deadline)
+    }
+}
+
+/// One attempt, as `routing.attempts` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Model id in the catalogue.
+    pub model: String,
+    /// Provider.
+    pub provider: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The provider's HTTP status, if it gave one.
+    pub status: Option<u16>,
+    /// From the start of the attempt to its outcome; while pending, the Unix time of its start.
+    pub latency_ms: u64,
+    /// Seconds the provider asked to be left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+/// The attempts of a call so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Trail(pub Vec<Attempt>);
+
+impl Trail {
+    /// The filter-state value, which is also the JSON of `routing.attempts`.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the filter-state value; an absent one is an empty trail.
+    pub fn decode(value: Option<&[u8]>) -> Option<Self> {
+        value.map_or(Some(Self::default()), |value| serde_json::from_slice(value).ok())
+    }
+
+    /// Notes that an attempt begins.
+    pub fn begin(&mut self, candidate: &Candidate, now_ms: u64) {
+        let Candidate { model, provider, .. } = candidate;
+        self.0.push(Attempt {
+            model: model.clone(),
+            provider: provider.clone(),
+            outcome: Outcome::Pending,
+            status: None,
+            latency_ms: now_ms,
+            retry_after_s: None,
+        });
+    }
+
+    /// Notes how the last attempt ended; the first word counts.
+    pub fn end(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>, now_ms: u64) {
+        if let Some(attempt) = self.0.last_mut().filter(|attempt| attempt.outcome == Outcome::Pending) {
+            attempt.outcome = outcome;
+            attempt.status = status;
+            attempt.retry_after_s = retry_after_s;
+            attempt.latency_ms = now_ms.saturating_sub(attempt.latency_ms);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The one place that calls Envoy. Every header travels as bytes: the SDK's own string getters
+//! panic on a single byte above 0x7f, and a panic takes down every stream of the worker.
+//!
+//! The SDK panics on statuses it does not expect, too. They occur when a map or buffer is touched
+//! in a phase where it does not exist, so each function says when it may be called.
+
+use std::time::UNIX_EPOCH;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType};
+
+/// Which header map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Towards the provider; from the request headers callback until they are sent on.
+    Request,
+    /// Towards the client; from the response headers callback until they are sent on.
+    Response,
+}
+
+impl Side {
+    const fn headers(self) -> MapType {
+        match self {
+            Self::Request => MapType::HttpRequestHeaders,
+            Self::Response => MapType::HttpResponseHeaders,
+        }
+    }
+
+    const fn trailers(self) -> MapType {
+        match self {
+            Self::Request => MapType::HttpRequestTrailers,
+            Self::Response => MapType::HttpResponseTrailers,
+        }
+    }
+
+    const fn body(self) -> BufferType {
+        match self {
+            Self::Request => BufferType::HttpRequestBody,
+            Self::Response => BufferType::HttpResponseBody,
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn now_ms() -> u64 {
+    let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    now.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// All headers, names in lower case.
+pub fn headers(side: Side) -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(side.headers()).unwrap_or_default()
+}
+
+/// One header.
+pub fn header(side: Side, name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(side.headers(), name).ok().flatten()
+}
+
+/// Sets or adds one header.
+pub fn set_header(side: Side, name: &str, value: &[u8]) {
+    let _ = hostcalls::set_map_value_bytes(side.headers(), name, Some(value));
+}
+
+/// Removes a header, if it is there.
+pub fn remove_header(side: Side, name: &str) {
+    let _ = hostcalls::remove_map_value(side.headers(), name);
+}
+
+/// Replaces every header.
+pub fn set_headers(side: Side, headers: Vec<(&str, &[u8])>) {
+    let _ = hostcalls::set_map_bytes(side.headers(), headers);
+}
+
+/// Removes every trailer; only in a trailers callback.
+pub fn clear_trailers(side: Side) {
+    let _ = hostcalls::set_map_bytes(side.trailers(), Vec::new());
+}
+
+/// Bytes of the body that has arrived and is held; only in body and trailers callbacks.
+pub fn body(side: Side, from: usize, to: usize) -> Vec<u8> {
+    if from >= to {
+        return Vec::new();
+    }
+    hostcalls::get_buffer(side.body(), from, to - from).ok().flatten().unwrap_or_default()
+}
+
+/// Replaces the first `len` bytes of the body that is held, of which there must be as many; only in
+/// body callbacks, and in trailers callbacks if a body is held.
+pub fn replace_body(side: Side, len: usize, with: &[u8]) {
+    if len == 0 && with.is_empty() {
+        return;
+    }
+    let _ = hostcalls::set_buffer(side.body(), 0, len, with);
+}
+
+/// A property, or a filter state we set.
+pub fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// Sets a filter state; both seats, the route's matcher and the access log see it.
+pub fn set_state(key: &str, value: &[u8]) {
+    let _ = hostcalls::set_property(vec![key], Some(value));
+}
+
+/// Makes Envoy look up the route again, now that filter state has changed; only before the request
+/// headers are sent on.
+pub fn reroute() {
+    let _ = hostcalls::call_foreign_function("clear_route_cache", None);
+}
+
+/// Answers in the provider's stead.
+pub fn reply(status: u16, headers: Vec<(&str, &[u8])>, body: &[u8]) {
+    let headers = headers.into_iter().filter_map(|(name, value)| Some((name, core::str::from_utf8(value).ok()?))).collect();
+    let _ = hostcalls::send_http_response(status.into(), headers, Some(body));
+}

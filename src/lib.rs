@@ -1,0 +1,59 @@
+//! Neural Router: an OpenAI-compatible gateway that lives inside Envoy as one proxy-wasm module.
+//!
+//! The same module sits in two places, told apart by the VM's configuration:
+//!
+//! ```text
+//!  client                           Envoy                                       provider
+//!    │   ┌───────────────────────────────────────────────────────────────────┐    │
+//!    │   │ listener ─► router seat ─► route ─► cluster of the next candidate │    │
+//!    ├──►│             authenticate     ▲        └─ provider seat ───────────┼───►│
+//!    │   │             rank: Plan ──────┤           one per attempt:         │    │
+//!    │   │             nr_next ─────────┘           translate, judge,        │    │
+//!    │   │                  ▲                       nr_next = successor,     │    │
+//!    │◄──┼── exhausted? ◄── │ retry on 503 ◄─────── 503 if it failed ◄───────┼────┤
+//!    │   └───────────────────────────────────────────────────────────────────┘    │
+//! ```
+//!
+//! Words: a *candidate* is one deployment of one model; the *plan* is the candidates in the order
+//! they are tried and why; an *attempt* is one candidate being asked; the *trail* is how the
+//! attempts ended; a *verdict* says whether an outcome is delivered, stops the call or lets the next
+//! candidate try; a *rejection* is a refusal of ours.
+//!
+//! Modules, each using only those above it:
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`openai`] | the client's protocol: requests, members, usage |
+//! | [`sse`] | server-sent events |
+//! | [`rejection`] | every refusal we send |
+//! | [`provider`] | wire protocols and the table of presets |
+//! | [`config`] | the operator's file, checked |
+//! | [`authenticate`] | key to workspace |
+//! | [`models`] | the catalogue as a workspace sees it |
+//! | [`rank`] | request to plan |
+//! | [`attempt`] | outcome to verdict; time bounds |
+//! | [`handoff`] | plan and trail in filter state |
+//! | [`annotate`] | the `routing` object |
+//! | [`host`] | the only user of Envoy's host calls |
+//! | [`seat`] | the two seats and their root |
+#![forbid(unsafe_code)]
+#![cfg_attr(test, expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests fail by panicking"))]
+
+pub mod annotate;
+pub mod attempt;
+pub mod authenticate;
+pub mod config;
+pub mod handoff;
+pub mod host;
+pub mod models;
+pub mod openai;
+pub mod provider;
+pub mod rank;
+pub mod rejection;
+pub mod seat;
+pub mod sse;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+    proxy_wasm::set_root_context(|_| seat::root());
+}}

@@ -1,0 +1,64 @@
+//! `GET /v1/models`: the catalogue as one workspace sees it.
+
+use serde::Serialize;
+
+use crate::config::catalog::{Kind, Model};
+use crate::config::{Catalog, Workspace};
+use crate::rejection::Rejection;
+
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    owned_by: &'a str,
+    provider: &'a str,
+    kind: Kind,
+    context_window: u64,
+    max_output_tokens: u64,
+    input_per_m: f64,
+    output_per_m: f64,
+    health: &'static str,
+}
+
+/// Catalogue entries have no date of their own; OpenAI's clients demand one.
+const CREATED: u64 = 1_735_689_600;
+
+/// Nano-dollars per token to US dollars per million tokens.
+const PER_MILLION: f64 = 1000.0;
+
+fn entry(model: &Model) -> Entry<'_> {
+    Entry {
+        id: &model.id,
+        object: "model",
+        created: CREATED,
+        owned_by: &model.provider_name,
+        provider: &model.provider_name,
+        kind: model.kind,
+        context_window: model.context_window.0,
+        max_output_tokens: model.max_output.0,
+        input_per_m: model.price.input as f64 / PER_MILLION,
+        output_per_m: model.price.output as f64 / PER_MILLION,
+        health: "healthy",
+    }
+}
+
+/// The body of `GET /v1/models`.
+pub fn list(catalog: &Catalog, workspace: &Workspace) -> Vec<u8> {
+    let data = workspace.models(catalog).map(|(_, model)| entry(model)).collect();
+    serde_json::to_vec(&List { object: "list", data }).unwrap_or_default()
+}
+
+/// The body of `GET /v1/models/{id}`.
+pub fn retrieve(catalog: &Catalog, workspace: &Workspace, id: &str) -> Result<Vec<u8>, Rejection> {
+    let index = catalog.find(id).filter(|index| workspace.may_use(*index));
+    let model = index.and_then(|index| catalog.model(index));
+    let model = model.ok_or_else(|| Rejection::model_not_found(id, "model"))?;
+    Ok(serde_json::to_vec(&entry(model)).unwrap_or_default())
+}

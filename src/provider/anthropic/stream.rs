@@ -1,0 +1,368 @@
+//! A stream of message events becomes a stream of chunks
+//! (<https://platform.claude.com/docs/en/build-with-claude/streaming>).
+
+use super::json::{Object, inner, write_dense};
+use super::response::{call_members, head, usage};
+use super::{finish_reason, in_band, may_be_empty};
+use crate::openai::Usage;
+use crate::provider::{Envelope, Fault, Progress, StreamCodec};
+use crate::sse::{Event, write_data};
+
+/// One answer on its way.
+#[derive(Default)]
+pub(super) struct Stream {
+    /// How every chunk begins; empty until the first was written.
+    head: Vec<u8>,
+    usage: Option<Usage>,
+    /// Tool blocks whose end has not come.
+    tools: Vec<Tool>,
+    /// Tool calls begun; OpenAI counts them alone, Anthropic counts all blocks.
+    calls: usize,
+    content: bool,
+    finished: bool,
+    done: bool,
+}
+
+struct Tool {
+    block: u64,
+    call: usize,
+    /// Arguments to send at the end, as long as no delta has brought any: a call without
+    /// arguments comes without deltas, and nothing at all is not JSON.
+    fallback: Option<Vec<u8>>,
+}
+
+/// More tools than any answer has open at once; they come one after the other.
+const MAX_OPEN_TOOLS: usize = 256;
+
+impl StreamCodec for Stream {
+    fn event(&mut self, envelope: &Envelope<'_>, event: &Event<'_>, out: &mut Vec<u8>) -> Result<Progress, Fault> {
+        if self.done {
+            return Ok(Progress::Done);
+        }
+        let data = Object::read(event.data).ok_or(Fault::Malformed)?;
+        let kind = data.text("type");
+        match kind.as_deref().unwrap_or(event.name) {
+            "message_start" => {
+                let message = data.object("message").ok_or(Fault::Malformed)?;
+                self.note_usage(message.object("usage").as_ref());
+                self.open(envelope, out);
+            }
+            "content_block_start" => self.block_start(envelope, &data, out)?,
+            "content_block_delta" => self.block_delta(envelope, &data, out)?,
+            "content_block_stop" => self.block_stop(envelope, data.number("index").unwrap_or(0), out),
+            "message_delta" => {
+                self.note_usage(data.object("usage").as_ref());
+                let delta = data.object("delta").ok_or(Fault::Malformed)?;
+                if let Some(stop_reason) = delta.text("stop_reason") {
+                    self.finish(envelope, &stop_reason, out)?;
+                }
+            }
+            "message_stop" => {
+                self.finish(envelope, "", out)?;
+                self.farewell(envelope, out);
+            }
+            "error" => return Err(in_band(&data)),
+            // ping, and what is invented tomorrow.
+            _ => {}
+        }
+        Ok(match (self.done, self.content) {
+            (true, _) => Progress::Done,
+            (false, true) => Progress::Content,
+            (false, false) => Progress::Preamble,
+        })
+    }
+
+    fn end(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match (self.done, self.finished) {
+            (true, _) => Ok(()),
+            // Complete, but for the farewell.
+            (false, true) => {
+                self.farewell(envelope, out);
+                Ok(())
+            }
+            (false, false) => Err(Fault::Malformed),
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+}
+
+impl Stream {
+    fn note_usage(&mut self, said: Option<&Object<'_>>) {
+        if said.is_some() {
+            self.usage = Some(usage(said, self.usage.unwrap_or_default()));
+        }
+    }
+
+    fn block_start(&mut self, envelope: &Envelope<'_>, data: &Object<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let block = data.object("content_block").ok_or(Fault::Malformed)?;
+        match block.text("type").as_deref() {
+            Some("text") => self.text(envelope, "content", block.find("text"), out),
+            Some("thinking") => self.text(envelope, "reasoning_content", block.find("thinking"), out),
+            Some("tool_use") => {
+                let mut begin = format!(r#""tool_calls":[{{"index":{},"#, self.calls).into_bytes();
+                call_members(&block, &mut begin)?;
+                begin.extend_from_slice(br#"""}}]"#);
+                let mut fallback = Vec::new();
+                write_dense(block.find("input").filter(|input| input.starts_with('{')).unwrap_or("{}"), &mut fallback);
+                if self.tools.len() == MAX_OPEN_TOOLS {
+                    return Err(Fault::Malformed);
+                }
+                self.tools.push(Tool { block: data.number("index").unwrap_or(0), call: self.calls, fallback: Some(fallback) });
+                self.calls += 1;
+                self.say(envelope, &[&begin], out);
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => Err(Fault::Malformed),
+        }
+    }
+
+    fn block_delta(&mut self, envelope: &Envelope<'_>, data: &Object<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let delta = data.object("delta").ok_or(Fault::Malformed)?;
+        match delta.text("type").as_deref() {
+            Some("text_delta") => self.text(envelope, "content", delta.find("text"), out),
+            Some("thinking_delta") => self.text(envelope, "reasoning_content", delta.find("thinking"), out),
+            Some("input_json_delta") => {
+                let literal = delta.find("partial_json").filter(|literal| inner(literal).is_some()).ok_or(Fault::Malformed)?;
+                let block = data.number("index").unwrap_or(0);
+                let Some(tool) = self.tools.iter_mut().find(|tool| tool.block == block) else { return Ok(()) };
+                if literal != r#""""# {
+                    tool.fallback = None;
+                    let call = tool.call;
+                    self.arguments(envelope, call, literal.as_bytes(), out);
+                }
+                Ok(())
+            }
+            // signature_delta, citations_delta, and what is invented tomorrow.
+            Some(_) => Ok(()),
+            None => Err(Fault::Malformed),
+        }
+    }
+
+    fn block_stop(&mut self, envelope: &Envelope<'_>, block: u64, out: &mut Vec<u8>) {
+        let Some(at) = self.tools.iter().position(|tool| tool.block == block) else { return };
+        let tool = self.tools.swap_remove(at);
+        if let Some(fallback) = tool.fallback {
+            self.arguments(envelope, tool.call, &fallback, out);
+        }
+    }
+
+    fn arguments(&mut self, envelope: &Envelope<'_>, call: usize, literal: &[u8], out: &mut Vec<u8>) {
+        let begin = format!(r#""tool_calls":[{{"index":{call},"function":{{"arguments":"#);
+        self.say(envelope, &[begin.as_bytes(), literal, b"}}]"], out);
+    }
+
+    fn text(&mut self, envelope: &Envelope<'_>, member: &str, literal: Option<&str>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Some(literal) = literal else { return Err(Fault::Malformed) };
+        match inner(literal) {
+            None => return Err(Fault::Malformed),
+            Some("") => {}
+            Some(_) => self.say(envelope, &[b"\"", member.as_bytes(), b"\":", literal.as_bytes()], out),
+        }
+        Ok(())
+    }
+
+    /// Appends a chunk with part of the answer. After the end there is nothing left to say.
+    fn say(&mut self, envelope: &Envelope<'_>, delta: &[&[u8]], out: &mut Vec<u8>) {
+        if !self.finished {
+            self.open(envelope, out);
+            self.content = true;
+            self.chunk(envelope, delta, "null", false, out);
+        }
+    }
+
+    /// Appends the chunk with the role, before anything else.
+    fn open(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
+        if self.head.is_empty() {
+            self.head.extend_from_slice(b"data: ");
+            head(envelope, "chat.completion.chunk", &mut self.head);
+            self.chunk(envelope, &[br#""role":"assistant","content":"","refusal":null"#], "null", true, out);
+        }
+    }
+
+    /// Appends the chunk with the reason, once.
+    fn finish(&mut self, envelope: &Envelope<'_>, stop_reason: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if self.finished {
+            return Ok(());
+        }
+        if !self.content && !may_be_empty(stop_reason) {
+            return Err(Fault::Malformed);
+        }
+        self.open(envelope, out);
+        self.content = true;
+        self.finished = true;
+        self.chunk(envelope, &[], &format!("\"{}\"", finish_reason(stop_reason)), false, out);
+        Ok(())
+    }
+
+    fn farewell(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
+        self.done = true;
+        if envelope.include_usage {
+            out.extend_from_slice(&self.head);
+            out.extend_from_slice(br#","choices":[],"usage":"#);
+            self.usage.unwrap_or_default().write(out);
+            out.extend_from_slice(b"}\n\n");
+        }
+        write_data(b"[DONE]", out);
+    }
+
+    fn chunk(&self, envelope: &Envelope<'_>, delta: &[&[u8]], finish_reason: &str, first: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(br#","choices":[{"index":0,"delta":{"#);
+        delta.iter().for_each(|piece| out.extend_from_slice(piece));
+        out.extend_from_slice(br#"},"logprobs":null,"finish_reason":"#);
+        out.extend_from_slice(finish_reason.as_bytes());
+        out.extend_from_slice(b"}]");
+        if envelope.include_usage {
+            out.extend_from_slice(br#","usage":null"#);
+        }
+        if first {
+            out.extend_from_slice(br#","routing":"#);
+            out.extend_from_slice(envelope.routing.as_bytes());
+        }
+        out.extend_from_slice(b"}\n\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "claude-sonnet", created: 7, routing: r#"{"selected":"claude-sonnet"}"#, include_usage: false };
+    const START: &str = r#"{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":9,"output_tokens":1}}}"#;
+    const TEXT: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#;
+    const FINISH: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":12}}"#;
+    const STOP: &str = r#"{"type":"message_stop"}"#;
+
+    fn run(datas: &[&str], envelope: &Envelope<'_>) -> (String, Vec<Result<Progress, Fault>>, Stream) {
+        let mut stream = Stream::default();
+        let mut out = Vec::new();
+        let progress = datas.iter().map(|data| stream.event(envelope, &Event { name: "", data }, &mut out)).collect();
+        (String::from_utf8(out).expect("UTF-8"), progress, stream)
+    }
+
+    /// The choices of every chunk, one a line.
+    fn choices(out: &str) -> Vec<String> {
+        let chunks = out.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").expect("data"));
+        chunks.map(|data| Object::read(data).map_or(data.to_owned(), |chunk| chunk.find("choices").unwrap_or_default().to_owned())).collect()
+    }
+
+    #[test]
+    fn nothing_before_the_first_word_commits_to_this_candidate() {
+        let datas = [
+            START,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}}"#,
+            r#"{"type":"tomorrow"}"#,
+            TEXT,
+            r#"{"type":"content_block_stop","index":0}"#,
+            FINISH,
+            STOP,
+            TEXT,
+        ];
+        let (out, progress, stream) = run(&datas, &ENVELOPE);
+        let (preamble, content) = (Ok(Progress::Preamble), Ok(Progress::Content));
+        let expected = [
+            preamble.clone(), preamble.clone(), preamble.clone(), preamble.clone(), preamble, content.clone(), content.clone(), content, Ok(Progress::Done), Ok(Progress::Done),
+        ];
+        assert_eq!(progress, expected);
+        assert_eq!(stream.usage(), Some(Usage { uncached_input: 3, cache_read: 9, output: 12, ..Usage::default() }));
+        let expected = [
+            r#"[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]"#,
+            r#"[{"index":0,"delta":{"content":"Hi"},"logprobs":null,"finish_reason":null}]"#,
+            r#"[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]"#,
+            "[DONE]",
+        ];
+        assert_eq!(choices(&out), expected);
+    }
+
+    #[test]
+    fn routing_is_in_the_first_chunk_alone_and_usage_in_the_last_if_asked() {
+        let (out, ..) = run(&[START, TEXT, FINISH, STOP], &Envelope { include_usage: true, ..ENVELOPE });
+        let events: Vec<&str> = out.split_terminator("\n\n").collect();
+        let [role, .., usage, done] = events.as_slice() else { panic!("{out}") };
+        assert!(role.ends_with(r#","usage":null,"routing":{"selected":"claude-sonnet"}}"#), "{role}");
+        assert_eq!(out.matches(r#""routing":"#).count(), 1);
+        assert!(usage.contains(r#""choices":[],"usage":{"prompt_tokens":12,"completion_tokens":12,"total_tokens":24"#), "{usage}");
+        assert_eq!(*done, "data: [DONE]");
+    }
+
+    #[test]
+    fn tool_calls_are_numbered_alone_and_always_have_arguments() {
+        let start = |index: u64, name: &str, input: &str| {
+            format!(r#"{{"type":"content_block_start","index":{index},"content_block":{{"type":"tool_use","id":"toolu_{index}","name":"{name}","input":{input}}}}}"#)
+        };
+        let delta = |index: u64, json: &str| format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"input_json_delta","partial_json":"{json}"}}}}"#);
+        let stop = |index: u64| format!(r#"{{"type":"content_block_stop","index":{index}}}"#);
+        let datas = [
+            START.to_owned(), TEXT.to_owned(),
+            start(1, "a", "{}"), delta(1, ""), delta(1, r#"{\"x\":"#), delta(1, "1}"), stop(1),
+            start(3, "b", "{}"), delta(3, ""), stop(3),
+            start(4, "c", r#"{"y": "z"}"#), stop(4),
+            delta(9, "lost"), stop(9),
+        ];
+        let (out, ..) = run(&datas.iter().map(String::as_str).collect::<Vec<_>>(), &ENVELOPE);
+        let begin = |call: usize, index: usize, name: &str| {
+            format!(r#"[{{"index":0,"delta":{{"tool_calls":[{{"index":{call},"id":"toolu_{index}","type":"function","function":{{"name":"{name}","arguments":""}}}}]}},"logprobs":null,"finish_reason":null}}]"#)
+        };
+        let arguments = |call: usize, json: &str| {
+            format!(r#"[{{"index":0,"delta":{{"tool_calls":[{{"index":{call},"function":{{"arguments":"{json}"}}}}]}},"logprobs":null,"finish_reason":null}}]"#)
+        };
+        let expected = [
+            begin(0, 1, "a"), arguments(0, r#"{\"x\":"#), arguments(0, "1}"),
+            begin(1, 3, "b"), arguments(1, "{}"),
+            begin(2, 4, "c"), arguments(2, r#"{\"y\":\"z\"}"#),
+        ];
+        assert_eq!(choices(&out).split_off(2), expected);
+    }
+
+    #[test]
+    fn a_stream_is_complete_or_it_is_an_error() {
+        let cut = Err(Fault::Malformed);
+        for (datas, expected) in [
+            (&[START, TEXT, FINISH, STOP][..], Ok(())),
+            (&[START, TEXT, FINISH], Ok(())),
+            (&[START, TEXT, STOP], Ok(())),
+            (&[TEXT, FINISH, STOP], Ok(())),
+            (&[START, TEXT], cut.clone()),
+            (&[START], cut.clone()),
+            (&[], cut),
+        ] {
+            let (mut out, _, mut stream) = run(datas, &ENVELOPE);
+            let mut rest = Vec::new();
+            assert_eq!(stream.end(&ENVELOPE, &mut rest), expected, "{datas:?}");
+            out.push_str(&String::from_utf8(rest).expect("UTF-8"));
+            assert_eq!(out.ends_with("data: [DONE]\n\n"), expected.is_ok(), "{datas:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_apart() {
+        let empty = FINISH;
+        for (data, expected) in [
+            (empty, Fault::Malformed),
+            (STOP, Fault::Malformed),
+            ("", Fault::Malformed),
+            ("[DONE]", Fault::Malformed),
+            (r#"{"type":"message_start"}"#, Fault::Malformed),
+            (r#"{"type":"content_block_start","index":0}"#, Fault::Malformed),
+            (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":7}}"#, Fault::Malformed),
+            (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta"}}"#, Fault::Malformed),
+            (r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, Fault::InBand("overloaded_error".into())),
+        ] {
+            let (_, progress, _) = run(&[START, data], &ENVELOPE);
+            assert_eq!(progress, [Ok(Progress::Preamble), Err(expected)], "{data}");
+        }
+    }
+
+    #[test]
+    fn an_answer_cut_before_its_first_word_is_delivered() {
+        let (out, progress, _) = run(&[START, r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}"#], &ENVELOPE);
+        assert_eq!(progress, [Ok(Progress::Preamble), Ok(Progress::Content)]);
+        assert!(out.contains(r#""finish_reason":"length""#), "{out}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The contract between a wire protocol and the seat that carries it.
+
+use crate::openai::Usage;
+use crate::sse::Event;
+
+/// What a codec needs to know of a call, besides its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The provider's own name of the model.
+    pub model: &'a str,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The `stream_options` to send to an OpenAI-protocol provider (usage always on); `None` when not streaming.
+    pub stream_options: Option<&'a str>,
+    /// Longest answer of the model in tokens, for protocols that demand a bound.
+    pub max_output: u64,
+}
+
+/// Where a request goes: path below the provider's base path, and headers of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbound {
+    /// Begins with a slash.
+    pub path: &'static str,
+    /// Protocol headers other than credentials.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+/// How a request body becomes the provider's.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// The opening brace is replaced by these bytes and the rest goes through untouched.
+    Head(Vec<u8>),
+    /// The whole body has to be read and translated by [`Codec::request`].
+    Translate,
+}
+
+/// What stands around every answer, whoever gave it.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// `nrc_…`, the id of the call.
+    pub id: &'a str,
+    /// The served model's id in the catalogue.
+    pub model: &'a str,
+    /// Unix seconds, for protocols that give none.
+    pub created: u64,
+    /// The `routing` object as JSON, for the answer or the first chunk.
+    pub routing: &'a str,
+    /// Whether the client asked for usage in the stream.
+    pub include_usage: bool,
+}
+
+/// A whole answer in OpenAI's schema.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// `chat.completion` JSON, `routing` included.
+    pub body: Vec<u8>,
+    /// What was used.
+    pub usage: Usage,
+}
+
+/// What a stream event meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing of the answer yet: role, ping, an empty delta. Another candidate could still take over.
+    Preamble,
+    /// Part of the answer, or its end.
+    Content,
+    /// The answer is complete; whatever follows is ignored.
+    Done,
+}
+
+/// Why an answer cannot be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The provider reported an error inside a 200; `overloaded`, `rate_limit_error`, … as it called it.
+    InBand(String),
+    /// Not the protocol: empty, truncated, not JSON, not an answer.
+    Malformed,
+}
+
+/// A failed request as the provider described it, sanitised for a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Provider's message without keys, hosts and account ids.
+    pub message: String,
+    /// OpenAI's `param`, if the provider named one.
+    pub param: Option<String>,
+    /// OpenAI's `code`, if the provider named one.
+    pub code: Option<String>,
+}
+
+/// One wire protocol.
+pub trait Codec: Sync {
+    /// Where a call goes.
+    fn outbound(&self, call: &Call<'_>) -> Outbound;
+
+    /// How the body gets there.
+    fn body(&self, call: &Call<'_>) -> RequestBody;
+
+    /// Translates a body the client sent (a JSON object in OpenAI's schema without `model`,
+    /// `route` and `stream_options`, already known to be well-formed). Returns the provider's body
+    /// and what was changed or dropped, for `routing.adjustments`. The error is the caller's fault
+    /// and says which parameter.
+    fn request(&self, call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed>;
+
+    /// Translates a whole answer of a 2xx.
+    fn response(&self, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault>;
+
+    /// Begins a streamed answer.
+    fn stream(&self) -> Box<dyn StreamCodec>;
+
+    /// Reads the body of a non-2xx that is the caller's own fault.
+    fn failed(&self, body: &[u8]) -> Failed;
+}
+
+/// One streamed answer on its way to the client.
+pub trait StreamCodec {
+    /// Takes one event and appends what the client gets for it, complete `data: …\n\n` events, to `out`.
+    /// The first chunk appended carries `routing`.
+    fn event(&mut self, envelope: &Envelope<'_>, event: &Event<'_>, out: &mut Vec<u8>) -> Result<Progress, Fault>;
+
+    /// The provider's body ended. Appends what a complete answer still lacks (`[DONE]`), or says
+    /// that the stream was cut.
+    fn end(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault>;
+
+    /// What was used, as far as the provider has said.
+    fn usage(&self) -> Option<Usage>;
+}

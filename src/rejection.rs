@@ -1,0 +1,180 @@
+//! Every refusal we send, in one file: status, OpenAI's error object, headers.
+//!
+//! Messages say what was wrong and what to do; they never repeat keys, prompts or bodies.
+
+use serde::Serialize;
+
+use crate::openai::BadRequest;
+use crate::openai::members::NotAnObject;
+
+/// The `type` of an error object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Type {
+    /// The request is wrong.
+    InvalidRequest,
+    /// The key is wrong.
+    Unauthenticated,
+    /// No such model for this workspace.
+    ModelNotFound,
+    /// No candidate could answer.
+    NoProviderAvailable,
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides `content-type`.
+    pub headers: Vec<(&'static str, String)>,
+    error: Error,
+    routing: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Error {
+    #[serde(rename = "type")]
+    kind: Type,
+    message: String,
+    code: Option<String>,
+    param: Option<String>,
+}
+
+impl Rejection {
+    fn new(status: u16, kind: Type, code: Option<&str>, message: impl Into<String>) -> Self {
+        let error = Error { kind, message: message.into(), code: code.map(str::to_owned), param: None };
+        Self { status, headers: Vec::new(), error, routing: None }
+    }
+
+    fn param(mut self, param: impl Into<String>) -> Self {
+        self.error.param = Some(param.into());
+        self
+    }
+
+    /// 400 for a parameter.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(400, Type::InvalidRequest, None, message).param(param)
+    }
+
+    /// 400 with the words of the provider, already scrubbed.
+    pub fn refused_by_provider(message: &str, param: Option<String>, code: Option<&str>) -> Self {
+        let rejection = Self::new(400, Type::InvalidRequest, code, message);
+        param.map_or(rejection.clone(), |param| rejection.param(param))
+    }
+
+    /// 400 because no candidate can do what the request asks.
+    pub fn incapable(code: &'static str, param: &'static str, message: String) -> Self {
+        Self::new(400, Type::InvalidRequest, Some(code), message).param(param)
+    }
+
+    /// 401, for every way a key can be wrong.
+    pub fn unauthenticated() -> Self {
+        let mut rejection = Self::new(401, Type::Unauthenticated, Some("invalid_api_key"), "send `Authorization: Bearer nr-…` with a key of a workspace, once");
+        rejection.headers.push(("www-authenticate", "Bearer".to_owned()));
+        rejection
+    }
+
+    /// 404 for a model the workspace does not have.
+    pub fn model_not_found(id: &str, param: impl Into<String>) -> Self {
+        let id: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
+        let message = format!("the model `{id}` does not exist or this key may not use it; GET /v1/models lists what it may");
+        Self::new(404, Type::ModelNotFound, Some("model_not_found"), message).param(param)
+    }
+
+    /// 404 for a path.
+    pub fn unknown_url() -> Self {
+        let message = "no such path; there are POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id} and GET /healthz";
+        Self::new(404, Type::InvalidRequest, Some("unknown_url"), message)
+    }
+
+    /// 405 with what is allowed.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let mut rejection = Self::new(405, Type::InvalidRequest, Some("method_not_allowed"), format!("this path takes {allow}"));
+        rejection.headers.push(("allow", allow.to_owned()));
+        rejection
+    }
+
+    /// 415 for a compressed body.
+    pub fn content_encoding() -> Self {
+        Self::new(415, Type::InvalidRequest, Some("unsupported_content_encoding"), "send the body without content-encoding")
+    }
+
+    /// 400 for a body above the limit.
+    pub fn too_large(limit: u32) -> Self {
+        Self::new(400, Type::InvalidRequest, Some("request_too_large"), format!("the body is larger than {limit} bytes"))
+    }
+
+    /// 503 with what was tried. `routing` is JSON.
+    pub fn no_provider(message: &str, routing: Option<String>, retry_after_s: u64) -> Self {
+        let mut rejection = Self::new(503, Type::NoProviderAvailable, None, message);
+        rejection.headers.push(("retry-after", retry_after_s.to_string()));
+        rejection.routing = routing;
+        rejection
+    }
+
+    /// One of Envoy's own replies in our form.
+    pub fn envoy(status: u16) -> Self {
+        match status {
+            408 => Self::new(408, Type::InvalidRequest, Some("request_timeout"), "the request did not arrive in time"),
+            400..=499 => Self::new(status, Type::InvalidRequest, None, "the request could not be processed"),
+            _ => Self::no_provider("the gateway could not process the request", None, 1),
+        }
+    }
+
+    /// The JSON body.
+    pub fn body(&self) -> Vec<u8> {
+        let mut body = br#"{"error":"#.to_vec();
+        // Strings and options of strings always serialise.
+        let _ = serde_json::to_writer(&mut body, &self.error);
+        if let Some(routing) = &self.routing {
+            body.extend_from_slice(br#","routing":"#);
+            body.extend_from_slice(routing.as_bytes());
+        }
+        body.push(b'}');
+        body
+    }
+}
+
+/// The event that ends a stream which broke after its first token.
+pub fn stream_interrupted() -> &'static [u8] {
+    br#"{"error":{"type":"no_provider_available","message":"the provider's stream broke off; what was sent is incomplete","code":"stream_interrupted","param":null}}"#
+}
+
+impl From<BadRequest> for Rejection {
+    fn from(bad: BadRequest) -> Self {
+        let body = |message: String| Self::new(400, Type::InvalidRequest, Some("invalid_json"), message);
+        match bad {
+            BadRequest::NotUtf8 => body("the body is not UTF-8".to_owned()),
+            BadRequest::NotAnObject(NotAnObject::Syntax { line, column }) => body(format!("the body is not JSON: look at line {line}, column {column}")),
+            BadRequest::NotAnObject(NotAnObject::Truncated) => body("the body is not JSON: it ends too early".to_owned()),
+            BadRequest::NotAnObject(NotAnObject::OtherValue) => body("the body is not a JSON object".to_owned()),
+            BadRequest::NotAnObject(NotAnObject::TooMany) => body("the body has too many members".to_owned()),
+            BadRequest::Invalid { param, message } => {
+                let message = format!("{param}: {message}");
+                Self::invalid(param, message)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_object_has_openais_members() {
+        let body = Rejection::invalid("route.objective", "expected one of a, b").body();
+        assert_eq!(
+            String::from_utf8(body).as_deref(),
+            Ok(r#"{"error":{"type":"invalid_request","message":"expected one of a, b","code":null,"param":"route.objective"}}"#)
+        );
+    }
+
+    #[test]
+    fn a_hostile_model_id_cannot_break_the_error() {
+        let body = Rejection::model_not_found("\"},{\r\n\u{0}x", "model").body();
+        let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(json["error"]["type"], "model_not_found");
+    }
+}

@@ -1,0 +1,343 @@
+//! The upstream seat: one attempt at one provider. Translates the request, judges the answer while
+//! its headers are still held, and translates it back.
+//!
+//! Envoy's router decides on a retry by `:status` alone, so an attempt that failed, in whatever
+//! way, becomes a 503 before the router sees it.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::attempt::{Attempt, NotBegun};
+use super::stream::{Step, Stream};
+use super::{JSON, outcome, reject};
+use crate::attempt::{Outcome, Verdict, retry_after_s, verdict};
+use crate::config::ProviderSeat;
+use crate::host::{self, Side};
+use crate::provider::{Codec, Failed, Fault, Protocol, RequestBody};
+use crate::rejection::Rejection;
+
+/// One attempt.
+pub(super) struct Provider {
+    seat: Rc<ProviderSeat>,
+    codec: &'static dyn Codec,
+    phase: Phase,
+    /// Bytes of the body that Envoy held for us at the last callback, for the trailers callback,
+    /// which is not told.
+    request_held: usize,
+    response_held: usize,
+}
+
+enum Phase {
+    /// Nothing has been read.
+    Start,
+    /// The first body byte is to be replaced by these.
+    Head(Attempt, Vec<u8>),
+    /// The body is arriving and will be translated.
+    Translate(Attempt),
+    /// The provider has it.
+    Sent(Attempt),
+    /// A whole answer is arriving.
+    Whole(Attempt, u16),
+    /// A refusal for the caller's own fault is arriving.
+    Refusal(Attempt, u16),
+    /// A streamed answer is arriving.
+    Stream(Attempt, u16, Box<Stream>),
+    /// Nothing more to do.
+    Over,
+}
+
+/// Refusals are a sentence; whoever sends more is cut off.
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
+
+/// Protocol headers of all codecs. An attempt leaves its headers, and the credential injected for
+/// it, in the map that the next attempt starts from: nothing of one provider may reach another.
+fn strip_headers_of_earlier_attempts() {
+    for protocol in Protocol::all() {
+        host::remove_header(Side::Request, protocol.credential.header);
+    }
+    for name in ["anthropic-version", "anthropic-beta", "api-key", "x-goog-api-key"] {
+        host::remove_header(Side::Request, name);
+    }
+}
+
+impl Provider {
+    pub(super) fn new(seat: Rc<ProviderSeat>, protocol: &'static Protocol) -> Self {
+        Self { seat, codec: protocol.codec, phase: Phase::Start, request_held: 0, response_held: 0 }
+    }
+
+    fn begin(&mut self) -> Action {
+        let attempt = match Attempt::begin(&self.seat) {
+            Ok(attempt) => attempt,
+            Err(not_begun) => {
+                let mark = if not_begun == NotBegun::NoTime { Some(outcome::FAILURE) } else { None };
+                reject(&Rejection::envoy(503), mark);
+                self.phase = Phase::Over;
+                return Action::Pause;
+            }
+        };
+        let Some(call) = attempt.call() else { return Action::Pause };
+        if attempt.is_retry() {
+            strip_headers_of_earlier_attempts();
+        } else {
+            host::remove_header(Side::Request, "x-forwarded-proto");
+        }
+        let outbound = self.codec.outbound(&call);
+        host::set_header(Side::Request, ":path", [self.seat.base_path.as_str(), outbound.path].concat().as_bytes());
+        host::set_header(Side::Request, ":authority", self.seat.authority.as_bytes());
+        host::set_header(Side::Request, "accept", if call.stream { b"text/event-stream" } else { JSON });
+        for (name, value) in outbound.headers {
+            host::set_header(Side::Request, name, value.as_bytes());
+        }
+        match self.codec.body(&call) {
+            RequestBody::Head(head) => {
+                let length = (attempt.body_len() + head.len()).saturating_sub(1);
+                host::set_header(Side::Request, "content-length", length.to_string().as_bytes());
+                self.phase = Phase::Head(attempt, head);
+                Action::Continue
+            }
+            RequestBody::Translate => {
+                self.phase = Phase::Translate(attempt);
+                Action::Pause
+            }
+        }
+    }
+
+    fn translate(&mut self, mut attempt: Attempt, body_size: usize) -> Action {
+        let body = host::body(Side::Request, 0, body_size);
+        let translated = match (core::str::from_utf8(&body), attempt.call()) {
+            (Ok(text), Some(call)) => self.codec.request(&call, text),
+            _ => Err(Failed { message: "the body was lost on its way".to_owned(), param: None, code: None }),
+        };
+        match translated {
+            Ok((translated, adjustments)) => {
+                attempt.adjustments = adjustments;
+                host::replace_body(Side::Request, body.len(), &translated);
+                host::set_header(Side::Request, "content-length", translated.len().to_string().as_bytes());
+                self.phase = Phase::Sent(attempt);
+                Action::Continue
+            }
+            Err(failed) => {
+                attempt.end(Outcome::Refused, None, None);
+                self.phase = Phase::Over;
+                reject(&Rejection::refused_by_provider(&failed.message, failed.param, failed.code.as_deref()), Some(outcome::REFUSAL));
+                Action::Pause
+            }
+        }
+    }
+
+    fn answer_begins(&mut self, mut attempt: Attempt, end_of_stream: bool) -> Action {
+        let header = |name: &str| host::header(Side::Response, name);
+        let status = header(":status").and_then(|status| core::str::from_utf8(&status).ok()?.parse::<u16>().ok()).unwrap_or(0);
+        match verdict(status) {
+            Verdict::Next => {
+                let retry_after = header("retry-after").and_then(|value| retry_after_s(&value));
+                attempt.end(Outcome::Status, Some(status), retry_after);
+                self.fail()
+            }
+            _ if end_of_stream => {
+                attempt.end(Outcome::Malformed, Some(status), None);
+                self.fail()
+            }
+            Verdict::Stop => {
+                self.phase = Phase::Refusal(attempt, status);
+                Action::Pause
+            }
+            Verdict::Deliver => {
+                if header("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
+                    attempt.end(Outcome::Malformed, Some(status), None);
+                    return self.fail();
+                }
+                let events = header("content-type").is_some_and(|value| value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")));
+                self.phase = if attempt.stream() && events {
+                    Phase::Stream(attempt, status, Box::new(Stream::new(self.codec.stream())))
+                } else {
+                    Phase::Whole(attempt, status)
+                };
+                Action::Pause
+            }
+        }
+    }
+
+    /// The attempt failed and the trail says why; the router decides what follows.
+    fn fail(&mut self) -> Action {
+        self.phase = Phase::Over;
+        host::set_headers(Side::Response, vec![(":status", b"503"), (outcome::HEADER, outcome::FAILURE)]);
+        Action::Continue
+    }
+
+    fn answer_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
+        let body = host::body(Side::Response, 0, body_size);
+        let routing = attempt.routing(status);
+        let answer = match self.codec.response(&attempt.envelope(&routing), &body) {
+            // A stream was asked for; whatever else came is no answer, however well it reads.
+            Ok(_) if attempt.stream() => Err(Fault::Malformed),
+            answer => answer,
+        };
+        match answer {
+            Ok(answer) => {
+                attempt.end(Outcome::Ok, Some(status), None);
+                attempt.used(answer.usage);
+                host::replace_body(Side::Response, body.len(), &answer.body);
+                let length = answer.body.len().to_string();
+                host::set_headers(Side::Response, vec![(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
+                self.phase = Phase::Over;
+                Action::Continue
+            }
+            Err(fault) => {
+                attempt.end(Outcome::from(&fault), Some(status), None);
+                host::replace_body(Side::Response, body.len(), b"");
+                self.fail()
+            }
+        }
+    }
+
+    fn refusal_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
+        let body = host::body(Side::Response, 0, body_size.min(MAX_REFUSAL_BYTES));
+        attempt.end(Outcome::Refused, Some(status), None);
+        let failed = self.codec.failed(&body);
+        let message = format!("{} refused the request: {}", self.seat.provider, failed.message);
+        let rejection = Rejection::refused_by_provider(&message, failed.param, failed.code.as_deref());
+        let body = rejection.body();
+        let length = body.len().to_string();
+        host::replace_body(Side::Response, body_size, &body);
+        host::set_headers(
+            Side::Response,
+            vec![(":status", b"400"), ("content-type", JSON), ("content-length", length.as_bytes()), (outcome::HEADER, outcome::REFUSAL)],
+        );
+        self.phase = Phase::Over;
+        Action::Continue
+    }
+
+    fn stream_continues(&mut self, mut attempt: Attempt, status: u16, mut stream: Box<Stream>, body_size: usize, end: bool) -> Action {
+        let piece = host::body(Side::Response, stream.read, body_size);
+        let was_over = stream.over();
+        let step = stream.take(&attempt, status, &piece, end);
+        if let Some(usage) = stream.usage().filter(|_| stream.over() && !was_over) {
+            attempt.used(usage);
+        }
+        match step {
+            Step::Hold => {
+                stream.read = body_size;
+                self.phase = Phase::Stream(attempt, status, stream);
+                Action::Pause
+            }
+            Step::Begin(out) => {
+                attempt.end(Outcome::Ok, Some(status), None);
+                host::replace_body(Side::Response, body_size, &out);
+                host::set_headers(Side::Response, vec![(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")]);
+                stream.read = 0;
+                self.phase = Phase::Stream(attempt, status, stream);
+                Action::Continue
+            }
+            Step::More(out) => {
+                host::replace_body(Side::Response, body_size, &out);
+                self.phase = Phase::Stream(attempt, status, stream);
+                Action::Continue
+            }
+            Step::Fail(fault) => {
+                attempt.end(Outcome::from(&fault), Some(status), None);
+                host::replace_body(Side::Response, body_size, b"");
+                self.fail()
+            }
+        }
+    }
+
+    fn body_arrives(&mut self, body_size: usize, end: bool) -> Action {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Whole(attempt, status) if end => self.answer_complete(attempt, status, body_size),
+            Phase::Refusal(attempt, status) if end => self.refusal_complete(attempt, status, body_size),
+            Phase::Stream(attempt, status, stream) => self.stream_continues(attempt, status, stream, body_size, end),
+            phase @ (Phase::Whole(..) | Phase::Refusal(..)) => {
+                self.phase = phase;
+                Action::Pause
+            }
+            phase => {
+                self.phase = phase;
+                Action::Continue
+            }
+        }
+    }
+}
+
+impl Context for Provider {
+    fn on_done(&mut self) -> bool {
+        let (Phase::Head(attempt, _) | Phase::Translate(attempt) | Phase::Sent(attempt) | Phase::Whole(attempt, _) | Phase::Refusal(attempt, _) | Phase::Stream(attempt, ..)) =
+            &mut self.phase
+        else {
+            return true;
+        };
+        if attempt.pending() {
+            attempt.abandoned();
+        }
+        true
+    }
+}
+
+impl HttpContext for Provider {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        match self.phase {
+            Phase::Start => self.begin(),
+            _ => Action::Continue,
+        }
+    }
+
+    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        self.request_held = body_size;
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Head(attempt, head) if body_size > 0 => {
+                host::replace_body(Side::Request, 1, &head);
+                self.phase = Phase::Sent(attempt);
+                Action::Continue
+            }
+            Phase::Translate(attempt) if end_of_stream => self.translate(attempt, body_size),
+            phase => {
+                let waits = matches!(phase, Phase::Translate(_) | Phase::Over);
+                self.phase = phase;
+                if waits { Action::Pause } else { Action::Continue }
+            }
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Translate(attempt) => self.translate(attempt, self.request_held),
+            phase => {
+                self.phase = phase;
+                Action::Continue
+            }
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Sent(attempt) | Phase::Head(attempt, _) | Phase::Translate(attempt) => self.answer_begins(attempt, end_of_stream),
+            phase => {
+                self.phase = phase;
+                Action::Continue
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        self.response_held = body_size;
+        self.body_arrives(body_size, end_of_stream)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        host::clear_trailers(Side::Response);
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            // Everything has been sent on; there is no body left to write to.
+            Phase::Stream(_, _, stream) if stream.begun() => Action::Continue,
+            Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _) if self.response_held == 0 => {
+                attempt.end(Outcome::Malformed, Some(status), None);
+                self.fail()
+            }
+            phase => {
+                self.phase = phase;
+                self.body_arrives(self.response_held, true)
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The root context: reads the configuration of the seat this VM is for, and makes a context for
+//! every call or attempt.
+
+use std::rc::Rc;
+
+use log::{error, warn};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use super::provider::Provider;
+use super::router::Router;
+use crate::config::{Config, ConfigError, ProviderSeat};
+use crate::provider::Protocol;
+
+/// A new root context; which seat it is turns out when it is configured.
+pub fn root() -> Box<dyn RootContext> {
+    Box::new(Root { seat: Seat::Unconfigured })
+}
+
+struct Root {
+    seat: Seat,
+}
+
+enum Seat {
+    Unconfigured,
+    Router(Rc<Config>),
+    Provider(Rc<ProviderSeat>, &'static Protocol),
+}
+
+impl Root {
+    fn configure(&self) -> Result<Seat, ConfigError> {
+        let seat = self.get_vm_configuration().unwrap_or_default();
+        let plugin = self.get_plugin_configuration().unwrap_or_default();
+        match seat.as_slice() {
+            b"router" => {
+                let config = Config::from_json(&plugin)?;
+                for path in &config.unenforced {
+                    warn!("{path} is configured but not enforced by this version");
+                }
+                Ok(Seat::Router(Rc::new(config)))
+            }
+            b"provider" => {
+                let seat = ProviderSeat::from_json(&plugin)?;
+                let protocol = Protocol::find(&seat.protocol).ok_or_else(|| ConfigError::new("protocol", "not in the registry"))?;
+                Ok(Seat::Provider(Rc::new(seat), protocol))
+            }
+            _ => Err(ConfigError::new("vm_config.configuration", "expected the string router or provider")),
+        }
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        match self.configure() {
+            Ok(seat) => {
+                self.seat = seat;
+                true
+            }
+            Err(error) => {
+                error!("configuration refused: {error}");
+                false
+            }
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(match &self.seat {
+            Seat::Router(config) => Box::new(Router::new(Rc::clone(config), id)),
+            Seat::Provider(seat, protocol) => Box::new(Provider::new(Rc::clone(seat), protocol)),
+            Seat::Unconfigured => Box::new(Refuse),
+        })
+    }
+}
+
+/// Stands in for a seat without configuration, which Envoy should never ask for: nothing passes.
+struct Refuse;
+
+impl Context for Refuse {}
+
+impl HttpContext for Refuse {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> proxy_wasm::types::Action {
+        super::reject(&crate::rejection::Rejection::envoy(503), None);
+        proxy_wasm::types::Action::Pause
+    }
+}
