@@ -23,6 +23,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
+//! | [`json_path`] | where in a JSON text an error lies |
 //! | [`openai`] | the client's protocol: requests, members, usage |
 //! | [`sse`] | server-sent events |
 //! | [`rejection`] | every refusal we send |
@@ -46,6 +47,7 @@ pub mod config;
 pub mod handoff;
 pub mod host;
 pub mod models;
+pub mod json_path;
 pub mod openai;
 pub mod provider;
 pub mod rank;

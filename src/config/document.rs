@@ -1,11 +1,15 @@
 //! The file a user writes, key for key. Only shapes live here; meaning is checked when a
 //! [`Document`] becomes a [`Config`](super::Config). `nr` reads it as YAML, the filter as JSON.
 
+use core::fmt;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ConfigError;
+use crate::json_path::path_at;
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,10 +35,11 @@ pub struct Document {
 impl Document {
     /// Reads the JSON form; an error names the path.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            ConfigError::new(path, error.into_inner().to_string())
+        serde_json::from_slice(bytes).map_err(|error| {
+            let path = path_at(bytes, error.line(), error.column());
+            let text = error.to_string();
+            let sentence = text.rsplit_once(" at line ").map_or(text.as_str(), |(sentence, _)| sentence);
+            ConfigError::new(path, sentence)
         })
     }
 
@@ -174,21 +179,45 @@ pub enum Kind {
 }
 
 /// A price, which must be said: there is no default.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy)]
 pub enum Price {
     /// The word `free`.
-    Word(Free),
+    Free,
     /// USD per million tokens.
     PerMillion(PerMillion),
 }
 
-/// The word `free`.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Free {
-    /// Costs nothing.
-    Free,
+impl Serialize for Price {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Free => serializer.serialize_str("free"),
+            Self::PerMillion(figures) => figures.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrFigures;
+
+        impl<'de> Visitor<'de> for WordOrFigures {
+            type Value = Price;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`free`, or input_per_m and output_per_m in USD per million tokens")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Price, E> {
+                if word == "free" { Ok(Price::Free) } else { Err(E::invalid_value(de::Unexpected::Str(word), &self)) }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, figures: A) -> Result<Price, A::Error> {
+                PerMillion::deserialize(MapAccessDeserializer::new(figures)).map(Price::PerMillion)
+            }
+        }
+
+        deserializer.deserialize_any(WordOrFigures)
+    }
 }
 
 /// USD per million tokens.

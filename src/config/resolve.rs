@@ -152,7 +152,7 @@ fn latency_figures(path: &str, latency: Latency) -> Checked<()> {
 
 fn price(path: &str, price: &document::Price) -> Checked<Price> {
     let per_million = match price {
-        document::Price::Word(document::Free::Free) => return Ok(Price::default()),
+        document::Price::Free => return Ok(Price::default()),
         document::Price::PerMillion(per_million) => per_million,
     };
     let nanos = |name: &str, usd: f64| -> Checked<u64> {

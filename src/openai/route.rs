@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::chat::BadRequest;
+use crate::json_path::path_at;
 
 /// What the caller wants of the choice. Names are checked against the catalogue when it is ranked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -37,11 +38,10 @@ impl<'a> Route<'a> {
         if value != "null" && !value.starts_with('{') {
             return Err(BadRequest::invalid("route", "expected an object"));
         }
-        let mut json = serde_json::Deserializer::from_str(value);
-        let route = serde_path_to_error::deserialize::<_, Option<Self>>(&mut json).map_err(|error| {
-            let path = error.path().to_string();
+        let route = serde_json::from_str::<Option<Self>>(value).map_err(|error| {
+            let path = path_at(value.as_bytes(), error.line(), error.column());
             let param = if path == "." { "route".to_owned() } else { ["route.", &path].concat() };
-            BadRequest::invalid(param, describe(error.inner()))
+            BadRequest::invalid(param, describe(&error))
         })?;
         let route = route.unwrap_or_default();
         if route.fallbacks.len() > MAX_FALLBACKS {

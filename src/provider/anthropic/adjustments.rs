@@ -50,7 +50,10 @@ mod tests {
         adjustments.dropped("messages[].", "name");
         adjustments.dropped("messages[].", "name");
         adjustments.dropped("", &"x".repeat(1000));
-        assert_eq!(adjustments.into_list(), ["dropped seed", "dropped a???", "dropped messages[].name", &format!("dropped {}", "x".repeat(64))]);
+        assert_eq!(
+            adjustments.into_list(),
+            ["dropped seed", "dropped a???", "dropped messages[].name", &format!("dropped {}", "x".repeat(64))]
+        );
     }
 
     #[test]

@@ -49,14 +49,24 @@ const MESSAGES: Path<'static> = Path::root("messages");
 impl<'a> Conversation<'a> {
     /// Appends `[…]`, the value of `messages`, to `out`.
     pub(super) fn translate(out: Vec<u8>, messages: &'a str) -> Result<Self, Failed> {
-        let mut conversation =
-            Self { out, system: Vec::new(), adjustments: Adjustments::default(), called: Vec::new(), ending: Ending::User, turn: None, in_result: false, moved: 0 };
+        let mut conversation = Self {
+            out,
+            system: Vec::new(),
+            adjustments: Adjustments::default(),
+            called: Vec::new(),
+            ending: Ending::User,
+            turn: None,
+            in_result: false,
+            moved: 0,
+        };
         conversation.out.push(b'[');
-        elements(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index))).map_err(|halt| match halt {
-            Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-            Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-            Halt::Visitor(failed) => failed,
-        })?;
+        elements(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index))).map_err(
+            |halt| match halt {
+                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
+                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
+                Halt::Visitor(failed) => failed,
+            },
+        )?;
         conversation.finish()?;
         Ok(conversation)
     }
@@ -100,7 +110,9 @@ impl<'a> Conversation<'a> {
             }
             "assistant" => self.assistant(message, at)?,
             "tool" => self.result(message, at)?,
-            "function" => return Err(at.member("role").unsupported("function messages are not supported by this model's provider; use tools")),
+            "function" => {
+                return Err(at.member("role").unsupported("function messages are not supported by this model's provider; use tools"));
+            }
             _ => return Err(at.member("role").expected("one of developer, system, user, assistant, tool")),
         }
         Ok(())
@@ -226,7 +238,10 @@ mod tests {
         let turn = |role: &str, blocks: &[String]| format!(r#"{{"role":"{role}","content":[{}]}}"#, blocks.join(","));
         let user = |content: &str| format!(r#"{{"role":"user","content":"{content}"}}"#);
         let call = r#"{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"id":"c2","function":{"name":"g","arguments":""}}]}"#;
-        let calls = [r#"{"type":"tool_use","id":"c1","name":"f","input":{"a":1}}"#.to_owned(), r#"{"type":"tool_use","id":"c2","name":"g","input":{}}"#.to_owned()];
+        let calls = [
+            r#"{"type":"tool_use","id":"c1","name":"f","input":{"a":1}}"#.to_owned(),
+            r#"{"type":"tool_use","id":"c2","name":"g","input":{}}"#.to_owned(),
+        ];
         let result = |id: &str, content: &str| format!(r#"{{"type":"tool_result","tool_use_id":"{id}"{content}}}"#);
         for (messages, expected) in [
             (user("hi"), vec![turn("user", &[text("hi")])]),

@@ -29,6 +29,12 @@ impl Generation {
         self < Self(4, 6)
     }
 
+    /// Whether tools can be `strict`
+    /// (<https://platform.claude.com/docs/en/build-with-claude/structured-outputs>).
+    pub(super) fn has_strict_tools(self) -> bool {
+        self >= Self(4, 5)
+    }
+
     /// Whether effort goes beyond `high` (<https://platform.claude.com/docs/en/build-with-claude/effort>).
     pub(super) fn has_highest_efforts(self) -> bool {
         self >= Self(4, 7)

@@ -88,7 +88,11 @@ pub(super) enum Halt<E> {
 }
 
 /// Calls `visit` with each element of the array in `text`.
-pub(super) fn elements<'a, T: Deserialize<'a>, E>(text: &'a str, max: usize, visit: impl FnMut(usize, T) -> Result<(), E>) -> Result<usize, Halt<E>> {
+pub(super) fn elements<'a, T: Deserialize<'a>, E>(
+    text: &'a str,
+    max: usize,
+    visit: impl FnMut(usize, T) -> Result<(), E>,
+) -> Result<usize, Halt<E>> {
     struct Each<'s, T, F, E> {
         visit: F,
         index: &'s mut usize,
@@ -193,12 +197,13 @@ mod tests {
 
     #[test]
     fn elements_halt_where_something_is_wrong() {
-        let visit = |text: &str| match elements(text, 3, |_, object: Object<'_>| if object.find("bad").is_some() { Err("bad") } else { Ok(()) }) {
-            Ok(count) => format!("{count} elements"),
-            Err(Halt::NotAnArray) => "no array".to_owned(),
-            Err(Halt::Element(index)) => format!("element {index}"),
-            Err(Halt::Visitor(reason)) => reason.to_owned(),
-        };
+        let visit =
+            |text: &str| match elements(text, 3, |_, object: Object<'_>| if object.find("bad").is_some() { Err("bad") } else { Ok(()) }) {
+                Ok(count) => format!("{count} elements"),
+                Err(Halt::NotAnArray) => "no array".to_owned(),
+                Err(Halt::Element(index)) => format!("element {index}"),
+                Err(Halt::Visitor(reason)) => reason.to_owned(),
+            };
         for (text, expected) in [
             ("[]", "0 elements"),
             (r#"[{},{"bad":null}]"#, "2 elements"),

@@ -66,12 +66,13 @@ fn in_band(message: &Object<'_>) -> Fault {
 
 /// OpenAI's `finish_reason` for a `stop_reason`
 /// (<https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>).
-fn finish_reason(stop_reason: &str) -> &'static str {
+fn finish_reason(stop_reason: &str, has_calls: bool) -> &'static str {
     match stop_reason {
         "max_tokens" | "model_context_window_exceeded" => "length",
-        "tool_use" => "tool_calls",
         "refusal" => "content_filter",
-        // end_turn, stop_sequence, pause_turn, and what is invented tomorrow.
+        // tool_use, end_turn, stop_sequence, pause_turn, and what is invented tomorrow: clients
+        // look for calls when, and only when, they are told so.
+        _ if has_calls => "tool_calls",
         _ => "stop",
     }
 }
@@ -89,8 +90,14 @@ mod tests {
     #[test]
     fn a_refusal_is_passed_on_without_what_identifies_us() {
         for (body, expected) in [
-            (r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: must be at least 1"}}"#, "max_tokens: must be at least 1"),
-            (r#"{"type":"error","error":{"type":"x","message":"key sk-ant-api03-abcdef is wrong"},"request_id":"req_1"}"#, "key [redacted] is wrong"),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: must be at least 1"}}"#,
+                "max_tokens: must be at least 1",
+            ),
+            (
+                r#"{"type":"error","error":{"type":"x","message":"key sk-ant-api03-abcdef is wrong"},"request_id":"req_1"}"#,
+                "key [redacted] is wrong",
+            ),
             (r#"{"type":"error","error":"x"}"#, "the provider refused the request"),
             ("<html>", "the provider refused the request"),
             ("\u{0}", "the provider refused the request"),
@@ -101,17 +108,18 @@ mod tests {
 
     #[test]
     fn every_documented_stop_reason_has_its_finish_reason() {
-        for (stop_reason, expected, empty) in [
-            ("end_turn", "stop", false),
-            ("max_tokens", "length", true),
-            ("stop_sequence", "stop", true),
-            ("tool_use", "tool_calls", false),
-            ("pause_turn", "stop", false),
-            ("refusal", "content_filter", true),
-            ("model_context_window_exceeded", "length", true),
-            ("tomorrow", "stop", false),
+        for (stop_reason, said, called, empty) in [
+            ("end_turn", "stop", "tool_calls", false),
+            ("max_tokens", "length", "length", true),
+            ("stop_sequence", "stop", "tool_calls", true),
+            ("tool_use", "stop", "tool_calls", false),
+            ("pause_turn", "stop", "tool_calls", false),
+            ("refusal", "content_filter", "content_filter", true),
+            ("model_context_window_exceeded", "length", "length", true),
+            ("tomorrow", "stop", "tool_calls", false),
         ] {
-            assert_eq!((finish_reason(stop_reason), may_be_empty(stop_reason)), (expected, empty), "{stop_reason}");
+            let found = (finish_reason(stop_reason, false), finish_reason(stop_reason, true), may_be_empty(stop_reason));
+            assert_eq!(found, (said, called, empty), "{stop_reason}");
         }
     }
 }

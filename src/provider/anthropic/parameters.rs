@@ -30,7 +30,8 @@ pub(super) fn max_tokens(body: &Object<'_>, limit: u64, adjustments: &mut Adjust
         }
         return Ok(limit.clamp(1, DEFAULT_MAX_TOKENS));
     };
-    let asked = value.parse::<u64>().ok().filter(|tokens| *tokens > 0).ok_or_else(|| Path::root(name).expected("a whole number of at least 1"))?;
+    let asked =
+        value.parse::<u64>().ok().filter(|tokens| *tokens > 0).ok_or_else(|| Path::root(name).expected("a whole number of at least 1"))?;
     if asked > limit.max(1) {
         adjustments.note(format!("{name} lowered from {asked} to {limit}, the most this model gives"));
     }
@@ -38,7 +39,13 @@ pub(super) fn max_tokens(body: &Object<'_>, limit: u64, adjustments: &mut Adjust
 }
 
 /// `temperature` and `top_p`; which of them are taken depends on the model and on thinking.
-pub(super) fn sampling(body: &Object<'_>, generation: Generation, thinking: bool, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
+pub(super) fn sampling(
+    body: &Object<'_>,
+    generation: Generation,
+    thinking: bool,
+    adjustments: &mut Adjustments,
+    out: &mut Vec<u8>,
+) -> Result<(), Failed> {
     let mut tempered = false;
     if let Some((temperature, literal)) = number(body, "temperature", 2.0)? {
         let neutral = temperature == 1.0;

@@ -118,7 +118,8 @@ fn file(to: &mut Conversation<'_>, place: Place, part: &Object<'_>, at: Path<'_>
         return Err(file_at.member("file_id").unsupported("uploaded files are not supported by this model's provider; send file_data"));
     }
     let data_at = file_at.member("file_data");
-    let (media_type, data) = file.literal("file_data").and_then(data_uri).ok_or_else(|| data_at.expected("base64 data of type application/pdf"))?;
+    let (media_type, data) =
+        file.literal("file_data").and_then(data_uri).ok_or_else(|| data_at.expected("base64 data of type application/pdf"))?;
     if media_type != "application/pdf" {
         return Err(data_at.expected("base64 data of type application/pdf"));
     }
@@ -187,7 +188,14 @@ mod tests {
 
     #[test]
     fn only_web_addresses_are_passed_as_such() {
-        for (literal, web) in [("https://x/y", true), (r"HTTP:\/\/x", true), ("https:", false), ("file:///etc/passwd", false), ("ftp://x", false), ("", false)] {
+        for (literal, web) in [
+            ("https://x/y", true),
+            (r"HTTP:\/\/x", true),
+            ("https:", false),
+            ("file:///etc/passwd", false),
+            ("ftp://x", false),
+            ("", false),
+        ] {
             assert_eq!(is_web(literal), web, "{literal}");
         }
     }

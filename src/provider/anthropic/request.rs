@@ -1,8 +1,9 @@
 //! A chat completion request becomes a message request
 //! (<https://platform.claude.com/docs/en/api/messages/create>).
 
+use super::adjustments::Adjustments;
 use super::complaint::Path;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Ending};
 use super::generation::Generation;
 use super::json::Object;
 use super::parameters::{self, Circumstances, Format, Thinking, member};
@@ -75,26 +76,34 @@ pub(super) fn translate(call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<Str
         out.extend_from_slice(&system);
         out.push(b']');
     }
-    rest(call, &body_object, Remaining { format, called: &called, ending }, &mut adjustments, &mut out)?;
+    parameters(call, &body_object, &Known { format, called: &called, ending }, &mut adjustments, &mut out)?;
     out.push(b'}');
     Ok((out, adjustments.into_list()))
 }
 
-struct Remaining<'r> {
+/// What the conversation has told.
+struct Known<'r> {
     format: Format<'r>,
     called: &'r [&'r str],
-    ending: super::conversation::Ending,
+    ending: Ending,
 }
 
-fn rest(call: &Call<'_>, body: &Object<'_>, remaining: Remaining<'_>, adjustments: &mut super::adjustments::Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
-    let Remaining { format, called, ending } = remaining;
+/// Appends everything that is not conversation.
+fn parameters(
+    call: &Call<'_>,
+    body: &Object<'_>,
+    known: &Known<'_>,
+    adjustments: &mut Adjustments,
+    out: &mut Vec<u8>,
+) -> Result<(), Failed> {
+    let Known { format, called, ending } = *known;
     if body.find("n").is_some_and(|n| n != "1") {
         return Err(Path::root("n").unsupported("this model's provider gives one answer"));
     }
     let generation = Generation::of(call.model);
     let max_tokens = parameters::max_tokens(body, call.max_output, adjustments)?;
     member("max_tokens", &max_tokens.to_string(), out);
-    let choice = tools::write(body, called, adjustments, out)?;
+    let choice = tools::write(body, generation, called, adjustments, out)?;
     let thinking = parameters::thinking(body, &Circumstances { generation, max_tokens, choice, ending }, adjustments)?;
     parameters::sampling(body, generation, thinking != Thinking::Off, adjustments, out)?;
     parameters::stop_sequences(body, adjustments, out)?;
@@ -115,11 +124,15 @@ fn rest(call: &Call<'_>, body: &Object<'_>, remaining: Remaining<'_>, adjustment
     if call.stream {
         member("stream", "true", out);
     }
-    let neutral = |name: &str, value: &str| NEUTRAL.iter().any(|(neutral, values)| *neutral == name && values.contains(&value));
-    for (name, _) in body.others(&TRANSLATED).filter(|(name, value)| !neutral(name, value)) {
+    for (name, _) in body.others(&TRANSLATED).filter(|(name, value)| !is_neutral(name, value)) {
         adjustments.dropped("", name);
     }
     Ok(())
+}
+
+fn is_neutral(name: &str, value: &str) -> bool {
+    let says = |neutral: &&str| value.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(neutral.bytes());
+    NEUTRAL.iter().any(|(member, values)| *member == name && values.iter().any(says))
 }
 
 fn output_config(effort: Option<&str>, format: Format<'_>, out: &mut Vec<u8>) {
@@ -152,7 +165,11 @@ mod tests {
     fn check(model: &str, rows: &[(&str, &str, &[&str])]) {
         for (extra, expected, changes) in rows {
             let (rest, adjustments) = rest_for(model, extra).unwrap_or_else(|failed| panic!("{extra}: {failed:?}"));
-            assert_eq!((rest.as_str(), adjustments), (*expected, changes.iter().map(|change| (*change).to_owned()).collect()), "{model}: {extra}");
+            assert_eq!(
+                (rest.as_str(), adjustments),
+                (*expected, changes.iter().map(|change| (*change).to_owned()).collect()),
+                "{model}: {extra}"
+            );
         }
     }
 
@@ -176,15 +193,27 @@ mod tests {
                 (r#""temperature":0,"top_p":0.9"#, r#""max_tokens":20000,"temperature":0"#, &["dropped top_p"]),
                 (r#""temperature":0,"top_p":1"#, r#""max_tokens":20000,"temperature":0"#, none),
                 (r#""stop":"\n\nEND""#, r#""max_tokens":20000,"stop_sequences":["\n\nEND"]"#, none),
-                (r#""stop":["a","\n","b"]"#, r#""max_tokens":20000,"stop_sequences":["a","b"]"#, &["dropped a stop sequence of whitespace"]),
+                (
+                    r#""stop":["a","\n","b"]"#,
+                    r#""max_tokens":20000,"stop_sequences":["a","b"]"#,
+                    &["dropped a stop sequence of whitespace"],
+                ),
                 (r#""stop":[]"#, r#""max_tokens":20000"#, none),
                 (r#""user":"u-1""#, r#""max_tokens":20000,"metadata":{"user_id":"u-1"}"#, none),
                 (r#""user":"u","safety_identifier":"s""#, r#""max_tokens":20000,"metadata":{"user_id":"s"}"#, &["dropped user"]),
                 (r#""service_tier":"auto""#, r#""max_tokens":20000,"service_tier":"auto""#, none),
                 (r#""service_tier":"default""#, r#""max_tokens":20000,"service_tier":"standard_only""#, none),
                 (r#""service_tier":"flex""#, r#""max_tokens":20000"#, &["dropped service_tier"]),
-                (r#""n":1,"stream":false,"stream_options":{},"presence_penalty":0,"logprobs":false,"store":false"#, r#""max_tokens":20000"#, none),
-                (r#""seed":7,"logprobs":true,"future":{"a":[1]}"#, r#""max_tokens":20000"#, &["dropped seed", "dropped logprobs", "dropped future"]),
+                (
+                    r#""n":1,"stream":false,"stream_options":{},"presence_penalty":0,"logprobs":false,"store":false"#,
+                    r#""max_tokens":20000"#,
+                    none,
+                ),
+                (
+                    r#""seed":7,"logprobs":true,"future":{"a":[1]}"#,
+                    r#""max_tokens":20000"#,
+                    &["dropped seed", "dropped logprobs", "dropped future"],
+                ),
             ],
         );
     }
@@ -200,19 +229,28 @@ mod tests {
             (r#","tool_choice":{"type":"function","function":{"name":"f"}}"#, r#","tool_choice":{"type":"tool","name":"f"}"#),
             (r#","parallel_tool_calls":true"#, ""),
             (r#","parallel_tool_calls":false"#, r#","tool_choice":{"type":"auto","disable_parallel_tool_use":true}"#),
-            (r#","parallel_tool_calls":false,"tool_choice":"required""#, r#","tool_choice":{"type":"any","disable_parallel_tool_use":true}"#),
+            (
+                r#","parallel_tool_calls":false,"tool_choice":"required""#,
+                r#","tool_choice":{"type":"any","disable_parallel_tool_use":true}"#,
+            ),
             (r#","parallel_tool_calls":false,"tool_choice":"none""#, r#","tool_choice":{"type":"none"}"#),
         ] {
             check("claude-sonnet-4-5", &[(&format!("{TOOL}{extra}"), &sent(choice), &[])]);
         }
+        let strict = r#""tools":[{"type":"function","function":{"name":"f","strict":true}}]"#;
+        check("claude-sonnet-4-20250514", &[(strict, &sent(""), &["dropped tools[].function.strict"])]);
         let limit = r#""max_tokens":20000"#;
-        check("claude-sonnet-4-5", &[(r#""tools":[],"tool_choice":"auto""#, limit, &[]), (r#""tool_choice":"required""#, limit, &["dropped tool_choice"])]);
+        check(
+            "claude-sonnet-4-5",
+            &[(r#""tools":[],"tool_choice":"auto""#, limit, &[]), (r#""tool_choice":"required""#, limit, &["dropped tool_choice"])],
+        );
     }
 
     #[test]
     fn thinking_is_asked_for_as_the_model_wants_it() {
         let budget = |tokens: u64| format!(r#""max_tokens":20000,"thinking":{{"type":"enabled","budget_tokens":{tokens}}}"#);
-        let adaptive = |effort: &str| format!(r#""max_tokens":20000,"thinking":{{"type":"adaptive"}},"output_config":{{"effort":"{effort}"}}"#);
+        let adaptive =
+            |effort: &str| format!(r#""max_tokens":20000,"thinking":{{"type":"adaptive"}},"output_config":{{"effort":"{effort}"}}"#);
         for (model, effort, expected, changes) in [
             ("claude-sonnet-4-5", "none", r#""max_tokens":20000"#.to_owned(), &[][..]),
             ("claude-sonnet-4-5", "minimal", budget(1024), &[]),
@@ -230,7 +268,11 @@ mod tests {
             "claude-sonnet-4-5",
             &[
                 (r#""reasoning_effort":"low","max_tokens":1025,"temperature":0.2"#, &format!("{limit}{thinks}"), &["dropped temperature"]),
-                (r#""reasoning_effort":"low","max_tokens":1024"#, r#""max_tokens":1024"#, &["dropped reasoning_effort, not possible with so few max_tokens"]),
+                (
+                    r#""reasoning_effort":"low","max_tokens":1024"#,
+                    r#""max_tokens":1024"#,
+                    &["dropped reasoning_effort, not possible with so few max_tokens"],
+                ),
                 (
                     &format!(r#""reasoning_effort":"low","tool_choice":"required",{TOOL}"#),
                     &format!(r#""max_tokens":20000,{TOOL_SENT},"tool_choice":{{"type":"any"}}"#),
@@ -238,7 +280,10 @@ mod tests {
                 ),
             ],
         );
-        check("claude-opus-4-7", &[(r#""temperature":0.2,"top_p":0.5"#, r#""max_tokens":20000"#, &["dropped temperature", "dropped top_p"])]);
+        check(
+            "claude-opus-4-7",
+            &[(r#""temperature":0.2,"top_p":0.5"#, r#""max_tokens":20000"#, &["dropped temperature", "dropped top_p"])],
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn translate(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, 
     out.extend_from_slice(br#","choices":[{"index":0,"message":{"role":"assistant","content":"#);
     content.write(&mut out);
     out.extend_from_slice(br#"},"logprobs":null,"finish_reason":""#);
-    out.extend_from_slice(finish_reason(&stop_reason).as_bytes());
+    out.extend_from_slice(finish_reason(&stop_reason, !content.calls.is_empty()).as_bytes());
     out.extend_from_slice(br#""}],"usage":"#);
     usage.write(&mut out);
     out.extend_from_slice(br#","routing":"#);
@@ -149,10 +149,13 @@ fn quoted(inside: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "claude-sonnet", created: 7, routing: r#"{"selected":"claude-sonnet"}"#, include_usage: false };
+    const ENVELOPE: Envelope<'static> =
+        Envelope { id: "nrc_1", model: "claude-sonnet", created: 7, routing: r#"{"selected":"claude-sonnet"}"#, include_usage: false };
 
     fn message(content: &str, stop_reason: &str) -> String {
-        format!(r#"{{"id":"msg_1","type":"message","role":"assistant","content":{content},"stop_reason":{stop_reason},"usage":{{"input_tokens":3,"output_tokens":2}}}}"#)
+        format!(
+            r#"{{"id":"msg_1","type":"message","role":"assistant","content":{content},"stop_reason":{stop_reason},"usage":{{"input_tokens":3,"output_tokens":2}}}}"#
+        )
     }
 
     #[test]
@@ -190,7 +193,8 @@ mod tests {
 
     #[test]
     fn texts_are_joined_and_stay_as_they_were_written() {
-        let body = message(r#"[{"type":"text","text":"a\n\u00e9\ud800"},{"type":"future"},{"type":"text","text":"b \"c\""}]"#, r#""end_turn""#);
+        let body =
+            message(r#"[{"type":"text","text":"a\n\u00e9\ud800"},{"type":"future"},{"type":"text","text":"b \"c\""}]"#, r#""end_turn""#);
         let answer = translate(&ENVELOPE, body.as_bytes()).expect("an answer");
         let expected = r#"{"id":"nrc_1","object":"chat.completion","created":7,"model":"claude-sonnet","choices":[{"index":0,"message":{"role":"assistant","content":"a\n\u00e9\ud800b \"c\"","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},"routing":{"selected":"claude-sonnet"}}"#;
         assert_eq!(String::from_utf8(answer.body).as_deref(), Ok(expected));
@@ -198,7 +202,9 @@ mod tests {
 
     #[test]
     fn kinds_of_input_tokens_do_not_overlap() {
-        let object = Object::read(r#"{"input_tokens":10,"cache_read_input_tokens":200,"cache_creation_input_tokens":30,"output_tokens":5,"output_tokens_details":{"thinking_tokens":4}}"#);
+        let object = Object::read(
+            r#"{"input_tokens":10,"cache_read_input_tokens":200,"cache_creation_input_tokens":30,"output_tokens":5,"output_tokens_details":{"thinking_tokens":4}}"#,
+        );
         let expected = Usage { uncached_input: 10, cache_read: 200, cache_write: 30, output: 5, reasoning: 4 };
         assert_eq!(usage(object.as_ref(), Usage::default()), expected);
         assert_eq!((expected.prompt(), usage(Object::read("{}").as_ref(), expected)), (240, expected));

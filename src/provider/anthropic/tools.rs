@@ -3,6 +3,7 @@
 
 use super::adjustments::Adjustments;
 use super::complaint::Path;
+use super::generation::Generation;
 use super::json::{Halt, Object, elements, inner};
 use super::part::cache_control;
 use crate::openai::members::{decode, encode};
@@ -25,7 +26,13 @@ pub(super) enum Choice {
 
 /// Appends `,"tools":[…],"tool_choice":{…}`. `called` are the tools of the conversation: Anthropic
 /// wants them declared even when the caller does not want any called again.
-pub(super) fn write(body: &Object<'_>, called: &[&str], adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<Choice, Failed> {
+pub(super) fn write(
+    body: &Object<'_>,
+    generation: Generation,
+    called: &[&str],
+    adjustments: &mut Adjustments,
+    out: &mut Vec<u8>,
+) -> Result<Choice, Failed> {
     if body.find("functions").is_some_and(|functions| functions != "[]") {
         return Err(Path::root("functions").unsupported("not supported by this model's provider; use tools"));
     }
@@ -33,11 +40,14 @@ pub(super) fn write(body: &Object<'_>, called: &[&str], adjustments: &mut Adjust
     out.extend_from_slice(br#","tools":["#);
     let mut count = 0;
     if let Some(tools) = body.find("tools") {
-        count = elements(tools, MAX_TOOLS, |index, object: Object<'_>| tool(&object, index, adjustments, out)).map_err(|halt| match halt {
-            Halt::NotAnArray => TOOLS.expected("an array of tools"),
-            Halt::Element(index) => TOOLS.index(index).expected("an object"),
-            Halt::Visitor(failed) => failed,
-        })?;
+        count =
+            elements(tools, MAX_TOOLS, |index, object: Object<'_>| tool(&object, index, generation, adjustments, out)).map_err(|halt| {
+                match halt {
+                    Halt::NotAnArray => TOOLS.expected("an array of tools"),
+                    Halt::Element(index) => TOOLS.index(index).expected("an object"),
+                    Halt::Visitor(failed) => failed,
+                }
+            })?;
     }
     if count > 0 {
         out.push(b']');
@@ -65,7 +75,7 @@ pub(super) fn write(body: &Object<'_>, called: &[&str], adjustments: &mut Adjust
 
 const ANY_INPUT: &[u8] = br#"{"type":"object","properties":{}}"#;
 
-fn tool(tool: &Object<'_>, index: usize, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
+fn tool(tool: &Object<'_>, index: usize, generation: Generation, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
     let at = TOOLS.index(index);
     if tool.text("type").as_deref() != Some("function") {
         return Err(at.member("type").unsupported("only function tools are supported by this model's provider"));
@@ -102,6 +112,7 @@ fn tool(tool: &Object<'_>, index: usize, adjustments: &mut Adjustments, out: &mu
     }
     match function.find("strict") {
         None | Some("false") => {}
+        Some("true") if !generation.has_strict_tools() => adjustments.dropped("tools[].function.", "strict"),
         Some("true") => out.extend_from_slice(br#","strict":true"#),
         Some(_) => return Err(function_at.member("strict").expected("true or false")),
     }
@@ -169,7 +180,8 @@ pub(super) fn call<'a>(call: &Object<'a>, at: Path<'_>, out: &mut Vec<u8>) -> Re
     let function_at = at.member("function");
     let function = call.object("function").ok_or_else(|| function_at.expected("an object"))?;
     let name_at = function_at.member("name");
-    let name = function.find("name").filter(|name| inner(name).is_some_and(|name| !name.is_empty())).ok_or_else(|| name_at.missing("a string"))?;
+    let name =
+        function.find("name").filter(|name| inner(name).is_some_and(|name| !name.is_empty())).ok_or_else(|| name_at.missing("a string"))?;
     let arguments_at = function_at.member("arguments");
     out.extend_from_slice(br#"{"type":"tool_use","id":"#);
     id(id_literal, id_at, out)?;
@@ -191,8 +203,10 @@ fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(
     match text.trim_ascii() {
         "" | "null" => out.extend_from_slice(b"{}"),
         text => {
-            let raw: &serde_json::value::RawValue =
-                serde_json::from_str(text).ok().filter(|_| text.starts_with('{')).ok_or_else(|| at.expected("a string with a JSON object in it"))?;
+            let raw: &serde_json::value::RawValue = serde_json::from_str(text)
+                .ok()
+                .filter(|_| text.starts_with('{'))
+                .ok_or_else(|| at.expected("a string with a JSON object in it"))?;
             out.extend_from_slice(raw.get().as_bytes());
         }
     }
