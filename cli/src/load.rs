@@ -1,0 +1,119 @@
+//! From a YAML file to a checked configuration. Every error says where: a place in the text while it
+//! is only text, a path (`models[2].deployments[0].provider`) once it is a document.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use neural_router::config::document::KeySource;
+use neural_router::config::{Config, ConfigError, Document};
+
+use crate::failure::Failure;
+
+/// The file as written and as checked.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) document: Document,
+    pub(crate) config: Config,
+}
+
+/// Reads and checks a file.
+pub(crate) fn file(path: &Path) -> Result<Loaded, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    self::text(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+/// Reads and checks the text of a file.
+pub(crate) fn text(text: &str) -> Result<Loaded, ConfigError> {
+    checked(document(text)?)
+}
+
+/// The document of a text, its meaning not checked yet.
+pub(crate) fn document(text: &str) -> Result<Document, ConfigError> {
+    let whole = |error: &dyn std::fmt::Display| ConfigError::new(".", error.to_string());
+    let mut yaml: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|error| whole(&error))?;
+    yaml.apply_merge().map_err(|error| whole(&error))?;
+    // By way of JSON, so that `{env: X}` is read as the filter would read it.
+    let json = serde_json::to_value(yaml).map_err(|error| whole(&error))?;
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let path = error.path().to_string();
+        // What stands there may be a key, so it is not repeated.
+        let message = if is_key_source(&path) { KEY_SOURCE.to_owned() } else { error.into_inner().to_string() };
+        ConfigError::new(path, message)
+    })
+}
+
+const KEY_SOURCE: &str = "a key does not stand in this file; say where it is: {env: VARIABLE} or {file: /absolute/path}";
+
+fn is_key_source(path: &str) -> bool {
+    path.starts_with("providers.") && path.split('.').nth(2) == Some("api_key")
+}
+
+/// A variable's name or an absolute path. Anything else may be the key itself.
+fn is_sound(source: &KeySource) -> bool {
+    match source {
+        KeySource::Env(variable) => !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        KeySource::File(file) => Path::new(file).is_absolute(),
+    }
+}
+
+/// Checks a document: all that the filter demands, and what only Envoy cares about.
+pub(crate) fn checked(document: Document) -> Result<Loaded, ConfigError> {
+    let config = Config::from_document(&document)?;
+    for (name, provider) in &document.providers {
+        if provider.api_key.as_ref().is_some_and(|source| !is_sound(source)) {
+            return Err(ConfigError::new(format!("providers.{name}.api_key"), KEY_SOURCE));
+        }
+    }
+    for (path, address, port) in
+        [("listen", &document.listen.address, document.listen.port), ("admin", &document.admin.address, document.admin.port)]
+    {
+        if address.parse::<IpAddr>().is_err() {
+            return Err(ConfigError::new(format!("{path}.address"), format!("`{address}` is not an IP address, such as 127.0.0.1")));
+        }
+        if port == 0 {
+            return Err(ConfigError::new(format!("{path}.port"), "a port from 1 to 65535"));
+        }
+    }
+    if document.listen.port == document.admin.port && document.listen.address == document.admin.address {
+        return Err(ConfigError::new("admin.port", "the listener has this port already"));
+    }
+    Ok(Loaded { document, config })
+}
+
+impl Loaded {
+    /// What is worth telling an operator although the configuration can run, one sentence each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> =
+            self.config.unenforced.iter().map(|path| format!("{path}: understood, but not enforced by this version")).collect();
+        if self.document.admin.address.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()) {
+            warnings.push("admin.address: not a loopback address; Envoy's administration asks nobody for a password".to_owned());
+        }
+        for (w, workspace) in self.document.workspaces.iter().enumerate() {
+            if workspace.keys.is_empty() {
+                warnings.push(format!(
+                    "workspaces[{w}].keys: no key, so nobody can call; make one with `nr key new --workspace {}`",
+                    workspace.id
+                ));
+            }
+            for (k, key) in workspace.keys.iter().enumerate().filter(|(_, key)| is_placeholder(&key.sha256)) {
+                warnings.push(format!(
+                    "workspaces[{w}].keys[{k}].sha256: `{}` is a placeholder nobody has the key of; make one with `nr key new --workspace {}`",
+                    key.id, workspace.id
+                ));
+            }
+        }
+        warnings
+    }
+
+    /// Prints [`Loaded::warnings`] to standard error.
+    pub(crate) fn warn(&self) {
+        for warning in self.warnings() {
+            eprintln!("warning: {warning}");
+        }
+    }
+}
+
+/// The digest the examples hold in the place of a real one.
+pub(crate) fn is_placeholder(sha256: &str) -> bool {
+    sha256.bytes().all(|digit| digit == b'0')
+}

@@ -1,0 +1,56 @@
+//! `nr`, the command line of Neural Router: makes keys, checks a configuration, turns it into
+//! Envoy's, and runs it.
+//!
+//! ```text
+//! neural-router.yaml ── load ──┬── check          is it right, and where not
+//!                              ├── render envoy   Envoy's bootstrap
+//!                              └── up             simulator (demo only), secrets, Envoy, ready line
+//! ```
+//!
+//! Whether a configuration is right is decided in the filter's own library, so `nr` cannot accept
+//! what the filter would refuse. Exit status: 0 done, 1 it could not be done, 2 wrong usage.
+
+mod check;
+mod failure;
+mod key;
+mod load;
+mod options;
+mod render;
+mod secrets;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use failure::Failure;
+use options::{Command, KeyCommand, Nr, RenderCommand, RenderEnvoy};
+
+fn main() -> ExitCode {
+    let outcome = match Nr::parse().command {
+        Command::Up(options) => up::run(&options),
+        Command::Check { file } => check::run(&file),
+        Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
+        Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn render_envoy(options: &RenderEnvoy) -> Result<(), Failure> {
+    let loaded = load::file(&options.config)?;
+    loaded.warn();
+    let places = render::Places { wasm: &options.wasm, secrets: options.secrets_path(), authorities: &options.ca };
+    let bootstrap = render::envoy(&loaded.document, &loaded.config, &places)?;
+    if let Some(directory) = &options.secrets {
+        for missing in secrets::write(&loaded.document, directory)? {
+            eprintln!("warning: {missing}");
+        }
+    }
+    print!("{bootstrap}");
+    Ok(())
+}

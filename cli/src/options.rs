@@ -1,0 +1,158 @@
+//! What `nr` can be asked, and the help that teaches it.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
+pub(crate) const WASM: &str = "target/neural_router.wasm";
+
+/// Where a rendered configuration looks for provider keys unless told otherwise.
+pub(crate) const SECRETS: &str = "target/run/secrets";
+
+/// Certificate authorities on Debian, Ubuntu and Envoy's images.
+pub(crate) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+const EXAMPLES: &str = "\
+Examples:
+  nr up                                    run it: neural-router.yaml if there is one, else real providers
+                                           whose keys are set, else a demo with simulated providers
+  nr key new --workspace acme              a key for callers, and the line the configuration stores of it
+  nr check neural-router.yaml              is it right? an error names the place
+  nr render envoy --config neural-router.yaml > envoy.yaml
+                                           Envoy's configuration, to run it yourself
+
+Exit status: 0 done, 1 it could not be done, 2 wrong usage.";
+
+/// Neural Router: an OpenAI-compatible gateway to language models that lives inside Envoy.
+#[derive(Debug, Parser)]
+#[command(name = "nr", version, after_help = EXAMPLES)]
+pub(crate) struct Nr {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway in the foreground until Ctrl-C.
+    Up(Up),
+    /// Check a configuration; an error names the place in it.
+    Check {
+        /// The configuration.
+        #[arg(default_value = "neural-router.yaml")]
+        file: PathBuf,
+    },
+    /// Turn a configuration into that of a proxy.
+    Render {
+        #[command(subcommand)]
+        command: RenderCommand,
+    },
+    /// Keys with which callers authenticate.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+}
+
+const UP_EXAMPLES: &str = "\
+Which configuration:
+  --config FILE, or neural-router.yaml in this directory, or,
+  if any of OPENAI_API_KEY, ANTHROPIC_API_KEY, GROQ_API_KEY is set, the built-in example with the providers
+  whose keys are there and a caller's key made for this run, or
+  the built-in demo: three models at simulated providers, which costs nothing and needs no key.
+
+Examples:
+  nr up
+  OPENAI_API_KEY=sk-… nr up
+  nr up --config neural-router.yaml --workers 4
+
+When calls are taken, one line is printed to standard output:
+  ready http://127.0.0.1:8080 key nr-…
+and after it a call to paste. The key is shown where nr knows it, which is not the case for a file of yours.
+Envoy's access log (one JSON line per call) and its warnings follow on standard error.
+Ctrl-C or SIGTERM ends everything that was started.
+
+Envoy 1.40 is $ENVOY_BIN, or `envoy` on PATH, or target/tools/venv/bin/envoy, which `make build` installs.";
+
+/// Options of `nr up`.
+#[derive(Debug, Args)]
+#[command(after_help = UP_EXAMPLES)]
+pub(crate) struct Up {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Envoy's worker threads [default: one for each core].
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroU16>,
+    /// The filter [default: target/neural_router.wasm here, or beside `nr`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wasm: Option<PathBuf>,
+    /// Put the rendered configuration and the provider keys there and leave them at the end
+    /// [default: a private directory that is removed].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RenderCommand {
+    /// Print a complete Envoy bootstrap.
+    Envoy(RenderEnvoy),
+}
+
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  nr render envoy --config examples/demo.yaml > envoy.yaml && envoy --config-path envoy.yaml
+  nr render envoy --secrets /run/neural-router > envoy.yaml
+      also writes the provider keys found in the environment to /run/neural-router
+  nr render envoy --wasm /etc/envoy/neural_router.wasm --secrets-at /etc/envoy/secrets > envoy.yaml
+      for another machine: paths are written down as they are, nothing else is touched
+
+A directory of secrets holds, for each provider NAME with an api_key, provider_NAME.yaml (tells Envoy which
+file holds the key) and, for keys from the environment, provider_NAME.key (the key). To rotate a key while
+Envoy runs, write the new one to a file beside it and rename that over provider_NAME.key.";
+
+/// Options of `nr render envoy`.
+#[derive(Debug, Args)]
+#[command(after_help = RENDER_EXAMPLES)]
+pub(crate) struct RenderEnvoy {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "neural-router.yaml")]
+    pub(crate) config: PathBuf,
+    /// The filter, where Envoy finds it.
+    #[arg(long, value_name = "PATH", default_value = WASM)]
+    pub(crate) wasm: String,
+    /// Directory for the provider keys: keys in the environment are written there, readable by you only.
+    #[arg(long, value_name = "DIR", conflicts_with = "secrets_at")]
+    pub(crate) secrets: Option<String>,
+    /// Directory where Envoy will find the provider keys; nothing is written [default: target/run/secrets].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) secrets_at: Option<String>,
+    /// Certificate authorities providers are checked against, where Envoy finds them.
+    #[arg(long, value_name = "PATH", default_value = AUTHORITIES)]
+    pub(crate) ca: String,
+}
+
+impl RenderEnvoy {
+    /// The directory the bootstrap names.
+    pub(crate) fn secrets_path(&self) -> &str {
+        let given = self.secrets.as_deref().or(self.secrets_at.as_deref()).unwrap_or(SECRETS);
+        if given.len() > 1 { given.trim_end_matches('/') } else { given }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key. It is printed once; the configuration stores its digest only.
+    #[command(
+        after_help = "Example:\n  nr key new --workspace acme --id laptop\n  nr-1f0c…                                the key: give it to the caller\n  - {id: laptop, sha256: 9a2b…}           put this line under `keys` of the workspace"
+    )]
+    New {
+        /// The workspace the key is for.
+        #[arg(long, value_name = "WORKSPACE")]
+        workspace: String,
+        /// Name of the key in logs [default: made from the workspace and the digest].
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+}

@@ -1,0 +1,123 @@
+//! One cluster per provider: how Envoy reaches it, and the filter's seat before it.
+
+use std::net::IpAddr;
+
+use neural_router::config::ConfigError;
+use neural_router::config::catalog::{Endpoint, Provider};
+use serde_json::{Value, json};
+
+use super::{Places, extension, seat, secret, socket, typed};
+
+/// Includes the TLS handshake. A provider that needs longer is one to leave for the next candidate.
+const CONNECT_TIMEOUT: &str = "3s";
+
+/// Shorter than providers keep idle connections: a request on one they just closed costs a failover.
+const IDLE_TIMEOUT: &str = "30s";
+
+/// Far above any concurrency Envoy can reach. Its defaults (three retries at a time) disable failover
+/// under load, and an overflow is final: it is not retried at the next candidate.
+const UNLIMITED: u32 = 1_000_000;
+
+/// The cluster of a provider.
+pub(super) fn provider(provider: &Provider, keyed: bool, places: &Places<'_>) -> Result<Value, ConfigError> {
+    let endpoint = &provider.endpoint;
+    let mut filters = vec![seat::provider(provider, places)?];
+    if keyed {
+        filters.push(secret::injector(provider, places));
+    }
+    filters.push(extension(
+        "envoy.filters.http.upstream_codec",
+        "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+        json!({}),
+    ));
+    let mut protocol = json!({
+        "common_http_protocol_options": {"idle_timeout": IDLE_TIMEOUT},
+        "http_filters": filters,
+    });
+    if endpoint.tls {
+        protocol["auto_config"] = json!({"http_protocol_options": {}, "http2_protocol_options": http2()});
+    } else {
+        protocol["explicit_http_config"] = json!({"http_protocol_options": {}});
+    }
+    let mut cluster = json!({
+        "name": provider.cluster,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "lb_policy": "ROUND_ROBIN",
+        "load_assignment": {"cluster_name": provider.cluster, "endpoints": endpoints(endpoint)},
+        "circuit_breakers": {"thresholds": [thresholds("DEFAULT"), thresholds("HIGH")]},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
+                typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", protocol),
+        },
+    });
+    if endpoint.host.parse::<IpAddr>().is_ok() {
+        cluster["type"] = "STATIC".into();
+    } else {
+        cluster["cluster_type"] = dns();
+    }
+    if endpoint.tls {
+        cluster["transport_socket"] = tls(endpoint, places);
+    }
+    Ok(cluster)
+}
+
+/// The provider, and behind it an endpoint that refuses connections. While the provider's name does
+/// not resolve, Envoy would answer "no healthy upstream", which ends a call; a refused connection is
+/// retried at the next candidate.
+fn endpoints(endpoint: &Endpoint) -> Value {
+    let one = |host: &str, port| json!([{"endpoint": {"address": socket(host, port)}}]);
+    json!([
+        {"lb_endpoints": one(&endpoint.host, endpoint.port)},
+        {"priority": 1, "lb_endpoints": one("127.0.0.1", 1)},
+    ])
+}
+
+/// Every address is an endpoint of its own, as the second endpoint requires. IPv4 first: where a machine
+/// has no way to an IPv6 address, half of all calls would otherwise go to the second choice.
+fn dns() -> Value {
+    extension(
+        "envoy.clusters.dns",
+        "envoy.extensions.clusters.dns.v3.DnsCluster",
+        json!({
+            "dns_lookup_family": "V4_PREFERRED",
+            "respect_dns_ttl": true,
+            "dns_failure_refresh_rate": {"base_interval": "1s", "max_interval": "10s"},
+        }),
+    )
+}
+
+fn thresholds(priority: &str) -> Value {
+    json!({
+        "priority": priority,
+        "max_connections": UNLIMITED,
+        "max_pending_requests": UNLIMITED,
+        "max_requests": UNLIMITED,
+        "max_retries": UNLIMITED,
+    })
+}
+
+fn http2() -> Value {
+    json!({
+        "initial_connection_window_size": 4 << 20,
+        "initial_stream_window_size": 1 << 20,
+        "connection_keepalive": {"interval": "30s", "timeout": "5s"},
+    })
+}
+
+/// The name asked for and checked is the provider's, always. Envoy's `auto_sni` would ask for the
+/// name the *client* wrote, because the request is rewritten after the connection was chosen.
+fn tls(endpoint: &Endpoint, places: &Places<'_>) -> Value {
+    let mut validation = json!({"trusted_ca": {"filename": places.authorities}});
+    let mut context = json!({});
+    if endpoint.host.parse::<IpAddr>().is_ok() {
+        validation["match_typed_subject_alt_names"] = json!([{"san_type": "IP_ADDRESS", "matcher": {"exact": endpoint.host}}]);
+    } else {
+        context["sni"] = endpoint.host.as_str().into();
+        validation["match_typed_subject_alt_names"] = json!([{"san_type": "DNS", "matcher": {"exact": endpoint.host}}]);
+    }
+    context["common_tls_context"] = json!({
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "validation_context": validation,
+    });
+    extension("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context)
+}

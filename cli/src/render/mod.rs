@@ -1,0 +1,116 @@
+//! The complete Envoy bootstrap of a configuration, as YAML.
+//!
+//! Deterministic: the same file gives the same bytes, with no time, random name or path of this
+//! machine in them, so a rendered file can be committed and compared. No key material either: a
+//! provider key is a file that Envoy reads itself ([`secret`]), a workspace key only a digest.
+//! One module per Envoy concern; each says why its settings are what they are.
+
+mod access_log;
+mod cluster;
+mod listener;
+mod local_reply;
+mod route;
+mod seat;
+pub(crate) mod secret;
+
+use neural_router::config::{Config, ConfigError, Document};
+use serde_json::{Value, json};
+
+/// What the bootstrap needs besides the configuration file: places on the machine that runs Envoy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// The filter.
+    pub(crate) wasm: &'a str,
+    /// Directory of the provider keys.
+    pub(crate) secrets: &'a str,
+    /// Certificate authorities that providers are checked against, PEM.
+    pub(crate) authorities: &'a str,
+}
+
+const HEAD: &str = "# Envoy 1.40 with Neural Router, made by `nr render envoy`. Change the configuration and render again.\n";
+
+/// The bootstrap of a checked document.
+pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -> Result<String, ConfigError> {
+    let providers = config.catalog.providers();
+    let clusters: Vec<Value> = providers
+        .iter()
+        .map(|provider| {
+            let keyed = document.providers.get(&provider.name).is_some_and(|p| p.api_key.is_some());
+            cluster::provider(provider, keyed, places)
+        })
+        .collect::<Result<_, _>>()?;
+    let bootstrap = json!({
+        "node": {"id": "neural-router", "cluster": "neural-router"},
+        "admin": {"address": socket(&document.admin.address, document.admin.port)},
+        "static_resources": {
+            "listeners": [listener::http(document, config, places)?],
+            "clusters": clusters,
+        },
+    });
+    let yaml = serde_yaml_ng::to_string(&ordered(bootstrap)).map_err(|error| ConfigError::new(".", error.to_string()))?;
+    Ok([HEAD, &yaml].concat())
+}
+
+/// `{"@type": …, fields…}`, Envoy's way to say which message a configuration is.
+fn typed(message: &str, mut fields: Value) -> Value {
+    if let Some(object) = fields.as_object_mut() {
+        object.insert("@type".to_owned(), Value::String(["type.googleapis.com/", message].concat()));
+    }
+    fields
+}
+
+/// A named extension with its configuration.
+fn extension(name: &str, message: &str, fields: Value) -> Value {
+    json!({"name": name, "typed_config": typed(message, fields)})
+}
+
+/// A TCP address.
+fn socket(address: &str, port: u16) -> Value {
+    json!({"socket_address": {"address": address, "port_value": port}})
+}
+
+/// A duration as Envoy writes it.
+fn millis(ms: u64) -> String {
+    match (ms / 1000, ms % 1000) {
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, rest) => format!("{seconds}.{rest:03}s"),
+    }
+}
+
+/// Names and types first, the rest by alphabet: the order a reader looks for.
+fn ordered(value: Value) -> serde_yaml_ng::Value {
+    match value {
+        Value::Object(object) => {
+            let (first, rest): (Vec<_>, Vec<_>) = object.into_iter().partition(|(key, _)| key == "name" || key == "@type");
+            let entries = first.into_iter().rev().chain(rest);
+            serde_yaml_ng::Value::Mapping(entries.map(|(key, value)| (key.into(), ordered(value))).collect())
+        }
+        Value::Array(values) => serde_yaml_ng::Value::Sequence(values.into_iter().map(ordered).collect()),
+        Value::String(text) => text.into(),
+        Value::Bool(flag) => flag.into(),
+        Value::Null => serde_yaml_ng::Value::Null,
+        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(number), ..) => number.into(),
+            (_, Some(number), _) => number.into(),
+            (.., number) => number.unwrap_or_default().into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_envoy_reads_them() {
+        for (ms, expected) in [(1, "0.001s"), (10, "0.010s"), (1000, "1s"), (61_500, "61.500s"), (0, "0s")] {
+            assert_eq!(millis(ms), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_stands_before_the_type_and_both_before_the_rest() {
+        let yaml = serde_yaml_ng::to_string(&ordered(json!({"a": 1, "@type": "t", "name": "n"}))).unwrap();
+        assert_eq!(yaml, "name: n\n'@type': t\na: 1\n");
+    }
+}

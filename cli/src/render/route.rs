@@ -1,0 +1,95 @@
+//! One route for everything: the cluster is whatever the filter's pointer names, looked up again for
+//! every attempt, so that each retry goes to the next candidate.
+
+use neural_router::config::Config;
+use serde_json::{Map, Value, json};
+
+use super::{extension, millis, typed};
+
+/// More than a configuration can ask for; the filter sets the number of each call by header.
+const RETRIES: u32 = 16;
+
+/// Retried is what happens before an answer began, and the one status to which the provider seat
+/// turns every failure worth another candidate. Not `5xx`: whether a status is final is the seat's verdict.
+const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-status-codes";
+const RETRIABLE: u16 = 503;
+
+/// Filter state that names the cluster of the next attempt.
+const POINTER: &str = "wasm.nr_next";
+
+/// The route configuration.
+pub(super) fn configuration(config: &Config) -> Value {
+    json!({
+        "name": "neural_router",
+        "virtual_hosts": [{
+            "name": "neural_router",
+            "domains": ["*"],
+            "routes": [{
+                "name": "call",
+                "match": {"prefix": "/"},
+                "request_body_buffer_limit": buffer_limit(config),
+                "route": {
+                    "inline_cluster_specifier_plugin": {"extension": by_pointer(config)},
+                    "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
+                    // Streams take as long as they take; the filter bounds attempts and calls by header.
+                    "timeout": "0s",
+                    "retry_policy": retry_policy(config),
+                },
+            }],
+        }],
+    })
+}
+
+/// Above the filter's own limit, so that the filter answers and names the limit. Envoy's default of
+/// 1 MiB would refuse requests, cut answers and silently stop retrying larger calls.
+fn buffer_limit(config: &Config) -> u64 {
+    u64::from(config.max_request_bytes) + (1 << 20)
+}
+
+fn by_pointer(config: &Config) -> Value {
+    let clusters: Map<String, Value> = config
+        .catalog
+        .providers()
+        .iter()
+        .map(|provider| {
+            let action = extension(
+                &provider.cluster,
+                "envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction",
+                json!({"cluster": provider.cluster}),
+            );
+            (provider.cluster.clone(), json!({"action": action}))
+        })
+        .collect();
+    extension(
+        "envoy.router.cluster_specifier_plugin.matcher",
+        "envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
+        json!({"cluster_matcher": {"matcher_tree": {
+            "input": {
+                "name": "next_candidate",
+                "typed_config": typed(
+                    "envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
+                    json!({"key": POINTER}),
+                ),
+            },
+            "exact_match_map": {"map": clusters},
+        }}}),
+    )
+}
+
+fn retry_policy(config: &Config) -> Value {
+    json!({
+        "retry_on": RETRY_ON,
+        "retriable_status_codes": [RETRIABLE],
+        "num_retries": RETRIES,
+        "refresh_cluster_on_retry": true,
+        // The next attempt goes to another provider: there is nobody to wait for.
+        "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.010s"},
+        "per_try_idle_timeout": millis(idle_ms(config)),
+    })
+}
+
+/// A broken stream is noticed in the end; but never before the filter's own timeouts, which fail over.
+fn idle_ms(config: &Config) -> u64 {
+    let longest = config.routing.first_token_timeout_ms.max(config.routing.answer_timeout_ms);
+    (u64::from(longest) + 5_000).max(60_000)
+}

@@ -1,0 +1,104 @@
+//! `nr check`.
+
+use super::{Scratch, demo_with, run, stderr, stdout};
+
+#[test]
+fn accepts_the_examples() {
+    for (file, expected) in [
+        ("examples/demo.yaml", "ok: 3 providers, 3 models, 1 workspace\n"),
+        ("examples/neural-router.yaml", "ok: 3 providers, 3 models, 1 workspace\n"),
+    ] {
+        let output = run(&["check", file]);
+        assert_eq!(stdout(&output), expected, "{file}: {}", stderr(&output));
+        assert!(output.status.success(), "{file}");
+    }
+}
+
+#[test]
+fn an_error_names_the_path_in_the_file() {
+    let cases = [
+        ("a missing provider", "{provider: openai, model", "{provider: nobody, model", "models[1].deployments[0].provider"),
+        ("an unknown key", "  port: 8080", "  port: 8080\n  prot: 1", "listen.prot"),
+        ("a number for a name", "id: gpt-4o", "id: [gpt-4o]", "models[1].id"),
+        ("a port that is none", "port: 8080", "port: 80800", "listen.port"),
+        ("a port of nobody", "port: 8080", "port: 0", "listen.port"),
+        ("a listener by name", "address: 127.0.0.1 ", "address: localhost ", "listen.address"),
+        ("two on one port", "port: 9901", "port: 8080", "admin.port"),
+        ("an unknown protocol", "protocol: anthropic", "protocol: antropic", "providers.anthropic.protocol"),
+        ("a URL without a scheme", "http://127.0.0.1:18002", "127.0.0.1:18002", "providers.anthropic.base_url"),
+        ("a literal key", "    base_url: http://127.0.0.1:18002", "    api_key: sk-literal", "providers.anthropic.api_key"),
+        ("an unknown capability", "[tools, json_object]", "[tools, telepathy]", "models[2].capabilities[1]"),
+        ("a quality above 1", "{default: 0.76, code: 0.74}", "{default: 7.6}", "models[2].quality.default"),
+        ("an unknown objective", "default_objective: quality-per-dollar", "default_objective: fame", "routing.default_objective"),
+        ("a digest too short", "sha256: 4b4f", "sha256: 4b", "workspaces[0].keys[0].sha256"),
+        ("a glob for nothing", "models: [\"*\"]", "models: [\"claude-*\", \"mistral-*\"]", "workspaces[0].models[1]"),
+    ];
+    let scratch = Scratch::new();
+    for (name, old, new, path) in cases {
+        let file = scratch.file("case.yaml", &demo_with(old, new));
+        let output = run(&["check", &file]);
+        let expected = format!("error: {file}: {path}: ");
+        assert!(stderr(&output).starts_with(&expected), "{name}: expected {expected:?} in {}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{name}: one sentence");
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_yaml_is_refused_with_its_line() {
+    let scratch = Scratch::new();
+    for (name, text, expected) in [
+        ("a tab", "listen:\n\tport: 1\n", "line 2"),
+        ("a key that stands twice", "listen: {}\nlisten: {}\n", "duplicate"),
+        ("no mapping", "just words\n", "expected struct Document"),
+        ("nothing", "", "expected struct Document"),
+    ] {
+        let output = run(&["check", &scratch.file("case.yaml", text)]);
+        assert!(stderr(&output).contains(expected), "{name}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{name}");
+    }
+}
+
+#[test]
+fn a_key_written_into_the_file_is_refused_without_being_repeated() {
+    let scratch = Scratch::new();
+    for api_key in ["sk-canary", "{env: sk-canary}", "{file: sk-canary}", "{sk-canary: x}", "{value: sk-canary}"] {
+        let file = scratch.file("case.yaml", &demo_with("    base_url: http://127.0.0.1:18002", &format!("    api_key: {api_key}")));
+        let output = run(&["check", &file]);
+        let said = stderr(&output);
+        assert!(said.contains("providers.anthropic.api_key: a key does not stand in this file"), "{api_key}: {said}");
+        assert!(!said.contains("canary"), "{api_key}: {said}");
+        assert_eq!(output.status.code(), Some(1), "{api_key}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_one_sentence() {
+    let output = run(&["check", "no-such-file.yaml"]);
+    assert_eq!(stderr(&output), "error: no-such-file.yaml: No such file or directory (os error 2)\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn says_what_is_understood_but_not_enforced() {
+    let scratch = Scratch::new();
+    let file = scratch.file("case.yaml", &demo_with("    models: [\"*\"]", "    models: [\"*\"]\n    limits: {requests_per_minute: 6}\n"));
+    let output = run(&["check", &file]);
+    assert_eq!(stderr(&output), "warning: workspaces[0].limits: understood, but not enforced by this version\n");
+    assert!(output.status.success());
+}
+
+#[test]
+fn warns_of_an_administration_page_open_to_others_and_of_a_placeholder_key() {
+    let scratch = Scratch::new();
+    let file = scratch.file("case.yaml", &demo_with("127.0.0.1\n  port: 9901", "0.0.0.0\n  port: 9901"));
+    assert!(stderr(&run(&["check", &file])).starts_with("warning: admin.address: "));
+    assert!(stderr(&run(&["check", "examples/neural-router.yaml"])).contains("workspaces[0].keys[0].sha256: `placeholder`"));
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for arguments in [&["chekc"][..], &[], &["render"], &["key", "new"], &["up", "--workers", "0"]] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
