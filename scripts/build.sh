@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Leaves target/neural_router.wasm, target/release/nr and target/release/nr-simulator.
+
+# shellcheck source=scripts/prelude.sh
+. "$(dirname "$0")/prelude.sh"
+
+step "tools" scripts/tools.sh wasm wasm-opt
+step "build the filter" scripts/build-wasm.sh
+step "build nr and nr-simulator" cargo build --release --locked --package nr --package nr-simulator

