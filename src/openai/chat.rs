@@ -4,8 +4,10 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use super::members::{Member, Members, NotAnObject, decode, encode};
-use super::messages;
+use serde::de::MapAccess;
+
+use super::members::{Member, Members, NotAnObject, Reader, decode, encode};
+use super::messages::Weigh;
 use super::route::Route;
 
 /// A request, borrowed from its body.
@@ -82,7 +84,8 @@ impl<'a> ChatRequest<'a> {
     /// Reads a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
         let text = core::str::from_utf8(body).map_err(|_| BadRequest::NotUtf8)?;
-        let members = Members::read(text).map_err(BadRequest::NotAnObject)?;
+        let mut conversation = Conversation::default();
+        let members = Members::read_with(text, &mut conversation).map_err(|error| conversation.blame(error))?;
         let mut seen = Seen::default();
         for member in members.iter() {
             seen.take(member)?;
@@ -91,8 +94,13 @@ impl<'a> ChatRequest<'a> {
         let Some(model_name) = decode(model.value).filter(|name| !name.is_empty()) else {
             return Err(BadRequest::invalid("model", "expected a model id or `auto`"));
         };
-        let Some(conversation) = seen.messages else { return Err(BadRequest::invalid("messages", "required: an array of messages")) };
-        let weight = messages::weigh(conversation.value)?;
+        if seen.messages.is_none() {
+            return Err(BadRequest::invalid("messages", "required: an array of messages"));
+        }
+        let weight = conversation.weigh.weight;
+        if weight.messages == 0 {
+            return Err(conversation.weigh.fault());
+        }
         let stream = flag(seen.stream)?.unwrap_or(false);
         let cuts = members.cuts(|member| match member.name.as_ref() {
             "model" | "route" => true,
@@ -151,6 +159,35 @@ impl<'a> ChatRequest<'a> {
         }
         merged.push(b'}');
         String::from_utf8(merged).ok()
+    }
+}
+
+/// Weighs `messages` while the body is read.
+#[derive(Default)]
+struct Conversation {
+    weigh: Weigh,
+    reading: bool,
+    read: bool,
+}
+
+impl Conversation {
+    /// Whose fault it is that the body could not be read.
+    fn blame(&self, error: NotAnObject) -> BadRequest {
+        if self.reading && error == NotAnObject::OtherValue { self.weigh.fault() } else { BadRequest::NotAnObject(error) }
+    }
+}
+
+impl<'a> Reader<'a> for Conversation {
+    /// A second one is left as text; that it stands twice is noticed later.
+    fn wants(&self, name: &str) -> bool {
+        name == "messages" && !self.read
+    }
+
+    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        self.reading = true;
+        members.next_value_seed(&mut self.weigh)?;
+        (self.reading, self.read) = (false, true);
+        Ok(())
     }
 }
 
@@ -304,6 +341,10 @@ mod tests {
             (r#"{"model":"","messages":[{"role":"user"}]}"#.to_owned(), "model"),
             (r#"{"model":7,"messages":[{"role":"user"}]}"#.to_owned(), "model"),
             (r#"{"model":"m"}"#.to_owned(), "messages"),
+            (r#"{"model":"m","messages":[]}"#.to_owned(), "messages"),
+            (r#"{"model":"m","messages":"x"}"#.to_owned(), "messages"),
+            (r#"{"model":"m","messages":[{"role":"user","content":[1]}]}"#.to_owned(), "messages[0].content[0]"),
+            (with(r#""messages":[]"#), "messages"),
             (with(r#""model":"n""#), "model"),
             (with(r#""route":{},"route":{}"#), "route"),
             (with(r#""m\u006fdel":"n""#), "model"),

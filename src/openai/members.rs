@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One member, borrowed from the text.
@@ -47,16 +47,45 @@ pub enum NotAnObject {
 /// forty bytes of memory for every four of input.
 const MAX_MEMBERS: usize = 512;
 
+/// Reads the value of one member in a way of its own while the object is read, so that a large
+/// value is gone through once. Such a member's `value` is empty.
+pub trait Reader<'a> {
+    /// Whether it wants the value of this member.
+    fn wants(&self, name: &str) -> bool;
+
+    /// Reads the value, which is the next one in `members`.
+    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error>;
+}
+
+/// Wants nothing.
+struct Nothing;
+
+impl<'a> Reader<'a> for Nothing {
+    fn wants(&self, _: &str) -> bool {
+        false
+    }
+
+    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        members.next_value::<IgnoredAny>().map(|_| ())
+    }
+}
+
 impl<'a> Members<'a> {
     /// Reads the members of the one object in `text`, checking the syntax of everything in it.
     pub fn read(text: &'a str) -> Result<Self, NotAnObject> {
+        Self::read_with(text, &mut Nothing)
+    }
+
+    /// The same, with a reader for members that are not wanted as text. An error that the reader
+    /// makes up is [`NotAnObject::OtherValue`].
+    pub fn read_with(text: &'a str, reader: &mut impl Reader<'a>) -> Result<Self, NotAnObject> {
         let not_an_object = |error: serde_json::Error| match error.classify() {
             serde_json::error::Category::Eof => NotAnObject::Truncated,
             serde_json::error::Category::Data => NotAnObject::OtherValue,
             _ => NotAnObject::Syntax { line: error.line(), column: error.column() },
         };
         let mut json = serde_json::Deserializer::from_str(text);
-        let All { all, too_many } = All::deserialize(&mut json).map_err(not_an_object)?;
+        let (all, too_many) = json.deserialize_map(Collect(reader)).map_err(not_an_object)?;
         if too_many {
             return Err(NotAnObject::TooMany);
         }
@@ -84,23 +113,29 @@ impl<'a> Members<'a> {
     /// takes as many commas with it as it leaves without a use.
     pub fn cuts(&self, unwanted: impl Fn(&Member<'a>) -> bool) -> Vec<Range<usize>> {
         let mut cuts: Vec<Range<usize>> = Vec::new();
-        // Where the last member that stays ends; `None` as long as none has been seen.
-        let mut kept_until = None;
+        let mut kept_any = false;
+        let mut run_open = false;
         for member in &self.all {
             let name_at = offset(self.text, member.name_raw);
-            let ends = self.value_range(member).end;
-            match (unwanted(member), cuts.last_mut(), kept_until) {
-                (true, Some(run), _) if run.start == kept_until.unwrap_or(run.start) => run.end = ends,
-                (true, _, Some(kept)) => cuts.push(kept..ends),
-                (true, _, None) => cuts.push(name_at..ends),
-                (false, Some(run), None) => run.end = name_at,
-                (false, ..) => {}
+            let cut = unwanted(member);
+            match cuts.last_mut() {
+                // The first member that stays gives back nothing but what stood before it.
+                Some(run) if !cut && !kept_any => run.end = name_at,
+                Some(run) if cut && run_open => run.end = self.value_range(member).end,
+                _ if cut && kept_any => cuts.push(self.comma_before(name_at)..self.value_range(member).end),
+                _ if cut => cuts.push(name_at..self.value_range(member).end),
+                _ => {}
             }
-            if !unwanted(member) {
-                kept_until = Some(ends);
-            }
+            run_open = cut;
+            kept_any |= !cut;
         }
         cuts
+    }
+
+    /// Where the comma before a member stands.
+    fn comma_before(&self, name_at: usize) -> usize {
+        let before = self.text.get(..name_at).unwrap_or_default();
+        before.rfind(',').unwrap_or(name_at)
     }
 
     /// Appends the object with these members set to these JSON values: replaced where they stand,
@@ -145,39 +180,34 @@ fn offset(text: &str, part: &str) -> usize {
     (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize)
 }
 
-struct All<'a> {
-    all: Vec<Member<'a>>,
-    too_many: bool,
-}
+/// Collects the members, and whether there were too many.
+struct Collect<'r, R>(&'r mut R);
 
-impl<'de> Deserialize<'de> for All<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
+impl<'de, R: Reader<'de>> Visitor<'de> for Collect<'_, R> {
+    type Value = (Vec<Member<'de>>, bool);
 
-        impl<'de> Visitor<'de> for Collect {
-            type Value = All<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::with_capacity(16);
+        while let Some(name) = map.next_key::<&RawValue>()? {
+            let name_raw = name.get();
+            let name = decode(name_raw).ok_or_else(|| A::Error::custom("a member name that is not a string"))?;
+            let value = if self.0.wants(&name) {
+                self.0.read(&mut map)?;
+                ""
+            } else {
+                map.next_value::<&RawValue>()?.get()
+            };
+            if all.len() == MAX_MEMBERS {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok((all, true));
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<All<'de>, A::Error> {
-                let mut all = Vec::with_capacity(16);
-                while let Some(name) = map.next_key::<&RawValue>()? {
-                    let name_raw = name.get();
-                    let value = map.next_value::<&RawValue>()?.get();
-                    if all.len() == MAX_MEMBERS {
-                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                        return Ok(All { all, too_many: true });
-                    }
-                    let name = decode(name_raw).ok_or_else(|| A::Error::custom("a member name that is not a string"))?;
-                    all.push(Member { name, value, name_raw });
-                }
-                Ok(All { all, too_many: false })
-            }
+            all.push(Member { name, value, name_raw });
         }
-
-        deserializer.deserialize_map(Collect)
+        Ok((all, false))
     }
 }
 
@@ -216,7 +246,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"x":1,"a":2}"#, r#"{"a":2}"#),
             (r#"{"a":2,"x":{"x":[1,2]}}"#, r#"{"a":2}"#),
-            (r#"{"a":2 , "x" : 1 , "b":3}"#, r#"{"a":2 , "b":3}"#),
+            (r#"{"a":2 , "x" : 1 , "b":3}"#, r#"{"a":2  , "b":3}"#),
             (r#"{ "x":1 , "a":2}"#, r#"{ "a":2}"#),
             (r#"{"x":1}"#, r#"{}"#),
             (r#"{"\u0078":1,"a":2}"#, r#"{"a":2}"#),
