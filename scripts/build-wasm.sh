@@ -10,7 +10,7 @@ BUILT=$CARGO_TARGET_DIR/wasm32-wasip1/wasm/neural_router.wasm
 OUT=$CARGO_TARGET_DIR/neural_router.wasm
 LEVEL=${NR_WASM_OPT:--O3}
 # What rustc's wasm32-wasip1 target emits; wasm-opt refuses instructions of features it was not told of.
-FEATURES=(--enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals)
+FEATURES=(--enable-simd --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals)
 
 scripts/cargo-wasm.sh build --package neural-router --lib --profile wasm --locked
 

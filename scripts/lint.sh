@@ -4,8 +4,10 @@
 # shellcheck source=scripts/prelude.sh
 . "$(dirname "$0")/prelude.sh"
 
+began=$(now_ms)
 step "tools" scripts/tools.sh wasm lint
-step "cargo fmt" cargo fmt --all --check
-step "clippy, native" cargo clippy --workspace --all-targets --locked -- -D warnings
-step "clippy, wasm32-wasip1" scripts/cargo-wasm.sh clippy --package neural-router --lib --locked -- -D warnings
-step "shellcheck" shellcheck -x scripts/*.sh .ci/run
+suite "cargo fmt" cargo fmt --all --check
+suite "clippy, native" cargo clippy --workspace --all-targets --locked -- -D warnings
+suite "clippy, wasm32-wasip1" scripts/cargo-wasm.sh clippy --package neural-router --lib --locked -- -D warnings
+suite "shellcheck" shellcheck -x scripts/*.sh .ci/run
+verdict "$began"

@@ -49,13 +49,16 @@ local_base() {
 
 # assemble BASE IMAGE LABEL FOLDER CHANGE… puts the contents of FOLDER on top of BASE.
 assemble() {
-  local base=$1 image=$2 label=$3 folder=$4 container change changes=()
+  local base=$1 image=$2 label=$3 folder=$4 container previous change changes=()
   shift 4
   for change in "LABEL $LABEL=$label" "$@"; do changes+=(--change "$change"); done
+  previous=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
   container=$(docker create "$base" true)
   if ! docker cp --quiet "$folder/." "$container:/" 2>/dev/null; then docker cp "$folder/." "$container:/"; fi
   docker commit "${changes[@]}" "$container" "$image" >/dev/null
   docker rm "$container" >/dev/null
+  # What the name stood for before is of no use to anybody; while a container still runs it, it stays.
+  [ -z "$previous" ] || docker rmi "$previous" >/dev/null 2>&1 || true
 }
 
 # Does as the entry point of the public image: Envoy runs as user 101 and may write to the container's log.

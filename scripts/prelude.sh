@@ -52,6 +52,18 @@ step() {
   return "$status"
 }
 
+# suite NAME COMMAND… is a step whose failure does not end the script: `verdict` tells of all that failed, and fails.
+FAILED=()
+suite() { step "$@" || FAILED+=("$1"); }
+
+verdict() {
+  if [ ${#FAILED[@]} -gt 0 ]; then
+    say "== FAILED: $(printf '%s, ' "${FAILED[@]}" | sed 's/, $//') … $(since "$1") in all"
+    exit 1
+  fi
+  say "== all passed … $(since "$1") in all"
+}
+
 # limited SECONDS COMMAND… keeps a network call from hanging; without `timeout` (macOS) it just runs.
 limited() {
   local seconds=$1

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::attempt::Outcome;
 use crate::handoff::{Plan, Trail};
 
 #[derive(Serialize)]
@@ -11,8 +12,17 @@ struct Routing<'a> {
     candidates_considered: usize,
     reason: &'a str,
     provider: Option<&'a str>,
-    attempts: &'a Trail,
+    attempts: Vec<Attempt<'a>>,
     adjustments: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Attempt<'a> {
+    model: &'a str,
+    provider: &'a str,
+    outcome: Outcome,
+    status: Option<u16>,
+    latency_ms: u64,
 }
 
 /// The `routing` object of an answer by the last attempt of the trail.
@@ -38,7 +48,11 @@ fn write(plan: &Plan, trail: &Trail, adjustments: &[String], by: Option<(&str, &
         candidates_considered: plan.considered,
         reason: moved.as_deref().unwrap_or(&plan.reason),
         provider: by.map(|(_, provider)| provider),
-        attempts: trail,
+        attempts: trail
+            .0
+            .iter()
+            .map(|a| Attempt { model: &a.model, provider: &a.provider, outcome: a.outcome, status: a.status, latency_ms: a.latency_ms })
+            .collect(),
         adjustments,
     };
     // Strings and numbers always serialise.

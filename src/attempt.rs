@@ -66,10 +66,8 @@ impl From<&Fault> for Outcome {
 pub struct Bounds {
     /// Longest silence of one attempt: to the first token of a stream, or to a whole answer.
     pub per_try_ms: u32,
-    /// Longest call, the stream included.
+    /// Longest call, all attempts and the stream included.
     pub total_ms: u32,
-    /// Milliseconds after the start by which the last attempt has to end, if the caller set a bound.
-    pub deadline_ms: Option<u32>,
 }
 
 /// Attempts a caller's latency bound is shared between: the first candidate gets half of it and
@@ -77,18 +75,15 @@ pub struct Bounds {
 const SHARES: u32 = 2;
 
 impl Bounds {
-    /// The bounds of a request with so many candidates.
-    ///
-    /// `max_latency_ms` bounds the whole answer; of a stream it bounds the time to the first token,
-    /// for a stream that has begun is not cut.
+    /// The bounds of a request with so many candidates. `max_latency_ms` bounds the whole call, a
+    /// stream included.
     pub fn of(routing: &Routing, request: &ChatRequest<'_>, candidates: usize) -> Self {
         let silence = if request.stream { routing.first_token_timeout_ms } else { routing.answer_timeout_ms };
         let Some(max_latency) = request.route.max_latency_ms else {
-            return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms, deadline_ms: None };
+            return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms };
         };
         let shares = SHARES.min(u32::try_from(candidates).unwrap_or(SHARES)).max(1);
-        let total_ms = if request.stream { routing.total_timeout_ms } else { max_latency.min(routing.total_timeout_ms) };
-        Self { per_try_ms: (max_latency / shares).clamp(1, silence), total_ms, deadline_ms: Some(max_latency) }
+        Self { per_try_ms: (max_latency / shares).clamp(1, silence), total_ms: max_latency.min(routing.total_timeout_ms) }
     }
 }
 
@@ -119,18 +114,18 @@ mod tests {
         let routing = Routing { max_attempts: 4, first_token_timeout_ms: 1_000, answer_timeout_ms: 4_000, total_timeout_ms: 60_000 };
         let body = |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{extra}}}"#);
         for (extra, candidates, expected) in [
-            ("", 3, (4_000, 60_000, None)),
-            (r#","stream":true"#, 3, (1_000, 60_000, None)),
-            (r#","route":{"max_latency_ms":800}"#, 1, (800, 800, Some(800))),
-            (r#","route":{"max_latency_ms":800}"#, 3, (400, 800, Some(800))),
-            (r#","route":{"max_latency_ms":90000}"#, 3, (4_000, 60_000, Some(90_000))),
-            (r#","stream":true,"route":{"max_latency_ms":800}"#, 2, (400, 60_000, Some(800))),
-            (r#","route":{"max_latency_ms":1}"#, 3, (1, 1, Some(1))),
+            ("", 3, (4_000, 60_000)),
+            (r#","stream":true"#, 3, (1_000, 60_000)),
+            (r#","route":{"max_latency_ms":800}"#, 1, (800, 800)),
+            (r#","route":{"max_latency_ms":800}"#, 3, (400, 800)),
+            (r#","route":{"max_latency_ms":90000}"#, 3, (4_000, 60_000)),
+            (r#","stream":true,"route":{"max_latency_ms":800}"#, 2, (400, 800)),
+            (r#","route":{"max_latency_ms":1}"#, 3, (1, 1)),
         ] {
             let body = body(extra);
             let request = ChatRequest::parse(body.as_bytes()).expect("a request");
             let bounds = Bounds::of(&routing, &request, candidates);
-            assert_eq!((bounds.per_try_ms, bounds.total_ms, bounds.deadline_ms), expected, "{extra}");
+            assert_eq!((bounds.per_try_ms, bounds.total_ms), expected, "{extra}");
         }
     }
 }

@@ -52,8 +52,8 @@ pub struct Plan {
     pub body_len: usize,
     /// Longest silence of one attempt.
     pub per_try_ms: u32,
-    /// When the last attempt has to have ended, after `started_ms`.
-    pub deadline_ms: Option<u32>,
+    /// Longest call.
+    pub total_ms: u32,
     /// In the order they are tried.
     pub candidates: Vec<Candidate>,
 }
@@ -94,7 +94,7 @@ impl Plan {
             stream_options: request.stream_options(),
             body_len,
             per_try_ms: bounds.per_try_ms,
-            deadline_ms: bounds.deadline_ms,
+            total_ms: bounds.total_ms,
             candidates: plan.candidates.iter().map(candidate).collect(),
         }
     }
@@ -109,17 +109,9 @@ impl Plan {
     pub fn decode(value: &[u8]) -> Option<Self> {
         serde_json::from_slice(value).ok()
     }
-
-    /// Whether an attempt that starts now could still end in time.
-    pub fn leaves_time(&self, now_ms: u64) -> bool {
-        let Some(deadline) = self.deadline_ms else { return true };
-        // The first attempts may use up their time exactly; clocks of two callbacks differ by little.
-        let spent = now_ms.saturating_sub(self.started_ms);
-        spent.saturating_add(u64::from(self.per_try_ms) / 2) <= u64::from(deadline)
-    }
 }
 
-/// One attempt, as `routing.attempts` shows it.
+/// One attempt, as the access log shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Model id in the catalogue.
@@ -143,7 +135,7 @@ pub struct Attempt {
 pub struct Trail(pub Vec<Attempt>);
 
 impl Trail {
-    /// The filter-state value, which is also the JSON of `routing.attempts`.
+    /// The filter-state value.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }

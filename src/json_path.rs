@@ -116,7 +116,10 @@ mod tests {
             ("{}".to_owned(), "."),
             ("{\n \"listen\": {\n  \"port\": 70000\n }\n}".to_owned(), "listen.port"),
             (r#"{"providers":{},"models":[{"id":"a","provider_name":"A","context_window":-1}]}"#.to_owned(), "models[0].context_window"),
-            (r#"{"providers":{},"models":[{"id":"a","provider_name":"A","context_window":1,"price":{"input_per_m":"1"}}]}"#.to_owned(), "models[0].price.input_per_m"),
+            (
+                r#"{"providers":{},"models":[{"id":"a","provider_name":"A","context_window":1,"price":{"input_per_m":"1"}}]}"#.to_owned(),
+                "models[0].price.input_per_m",
+            ),
             (model(r#""x":1"#), "models[0]"),
         ] {
             assert_eq!(path_of(&json), expected, "{json}");

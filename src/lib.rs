@@ -38,7 +38,10 @@
 //! | [`host`] | the only user of Envoy's host calls |
 //! | [`seat`] | the two seats and their root |
 #![forbid(unsafe_code)]
-#![cfg_attr(test, expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests fail by panicking"))]
+#![cfg_attr(
+    test,
+    expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests fail by panicking")
+)]
 
 pub mod annotate;
 pub mod attempt;
@@ -46,8 +49,8 @@ pub mod authenticate;
 pub mod config;
 pub mod handoff;
 pub mod host;
-pub mod models;
 pub mod json_path;
+pub mod models;
 pub mod openai;
 pub mod provider;
 pub mod rank;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::openai::BadRequest;
 use crate::openai::members::NotAnObject;
+use crate::openai::scan::MAX_DEPTH;
 
 /// The `type` of an error object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,7 +71,12 @@ impl Rejection {
 
     /// 401, for every way a key can be wrong.
     pub fn unauthenticated() -> Self {
-        let mut rejection = Self::new(401, Type::Unauthenticated, Some("invalid_api_key"), "send `Authorization: Bearer nr-…` with a key of a workspace, once");
+        let mut rejection = Self::new(
+            401,
+            Type::Unauthenticated,
+            Some("invalid_api_key"),
+            "send `Authorization: Bearer nr-…` with a key of a workspace, once",
+        );
         rejection.headers.push(("www-authenticate", "Bearer".to_owned()));
         rejection
     }
@@ -146,10 +152,14 @@ impl From<BadRequest> for Rejection {
         let body = |message: String| Self::new(400, Type::InvalidRequest, Some("invalid_json"), message);
         match bad {
             BadRequest::NotUtf8 => body("the body is not UTF-8".to_owned()),
-            BadRequest::NotAnObject(NotAnObject::Syntax { line, column }) => body(format!("the body is not JSON: look at line {line}, column {column}")),
+            BadRequest::NotAnObject(NotAnObject::Syntax { line, column }) => {
+                body(format!("the body is not JSON: look at line {line}, column {column}"))
+            }
             BadRequest::NotAnObject(NotAnObject::Truncated) => body("the body is not JSON: it ends too early".to_owned()),
             BadRequest::NotAnObject(NotAnObject::OtherValue) => body("the body is not a JSON object".to_owned()),
             BadRequest::NotAnObject(NotAnObject::TooMany) => body("the body has too many members".to_owned()),
+            BadRequest::NotAnObject(NotAnObject::TooDeep) => body(format!("the body is nested deeper than {MAX_DEPTH} levels")),
+            BadRequest::NotAnObject(NotAnObject::LoneSurrogate) => body("a member's name has half of a surrogate pair".to_owned()),
             BadRequest::Invalid { param, message } => {
                 let message = format!("{param}: {message}");
                 Self::invalid(param, message)

@@ -65,7 +65,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_base_url() {
-        for url in ["", "api.openai.com", "ftp://x", "https://", "https://k@x/v1", "https://x:0", "https://x:99999", "https://x/v1?key=1", "http://[::1", "https://a b/"] {
+        for url in [
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "https://",
+            "https://k@x/v1",
+            "https://x:0",
+            "https://x:99999",
+            "https://x/v1?key=1",
+            "http://[::1",
+            "https://a b/",
+        ] {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
     }

@@ -1,6 +1,8 @@
 //! From a [`Document`] to a [`Config`]: every reference resolved, every figure checked.
 
-use super::catalog::{Capability, Catalog, Deployment, Endpoint, Latency, Model, ModelIndex, Objective, Price, Provider, Quality, TaskClass, Tokens};
+use super::catalog::{
+    Capability, Catalog, Deployment, Endpoint, Latency, Model, ModelIndex, Objective, Price, Provider, Quality, TaskClass, Tokens,
+};
 use super::document::{self, Document};
 use super::workspace::{Digest, Key, Workspace, Workspaces, matches_glob};
 use super::{Config, ConfigError, Routing};
@@ -180,7 +182,9 @@ fn quality(path: &str, model: &document::Model) -> Checked<Quality> {
         match (name.as_str(), TaskClass::parse(name)) {
             ("default", _) => quality.default = *value,
             (_, Some(class)) => quality.by_class.push((class, *value)),
-            (_, None) => return err(format!("{path}.{name}"), ["expected `default` or a task class: ", &TaskClass::NAMES.join(", ")].concat()),
+            (_, None) => {
+                return err(format!("{path}.{name}"), ["expected `default` or a task class: ", &TaskClass::NAMES.join(", ")].concat());
+            }
         }
     }
     if quality.default.is_nan() {
@@ -196,7 +200,10 @@ fn workspaces(document: &Document, catalog: &Catalog, default_objective: Objecti
     }
     for (i, workspace) in document.workspaces.iter().enumerate() {
         let path = format!("workspaces[{i}]");
-        if workspace.id.is_empty() || workspace.id.len() > 64 || !workspace.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        if workspace.id.is_empty()
+            || workspace.id.len() > 64
+            || !workspace.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        {
             return err(format!("{path}.id"), "1 to 64 letters, digits, `-`, `_` and `.`");
         }
         if workspaces.all.iter().any(|other| other.id == workspace.id) {
@@ -214,7 +221,10 @@ fn workspaces(document: &Document, catalog: &Catalog, default_objective: Objecti
         }
         workspaces.all.push(Workspace {
             id: workspace.id.clone(),
-            objective: workspace.objective.as_deref().map_or(Ok(default_objective), |name| objective(&format!("{path}.objective"), name))?,
+            objective: workspace
+                .objective
+                .as_deref()
+                .map_or(Ok(default_objective), |name| objective(&format!("{path}.objective"), name))?,
             models: allowed(&path, &workspace.models, catalog)?,
         });
     }

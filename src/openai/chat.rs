@@ -4,10 +4,8 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
-
-use super::members::{Member, Members, NotAnObject, Reader, decode, encode};
-use super::messages::Weigh;
+use super::members::{Member, Members, NotAnObject, decode, encode, placed};
+use super::messages::{self, Fault};
 use super::route::Route;
 
 /// A request, borrowed from its body.
@@ -83,9 +81,19 @@ const BYTES_PER_TOKEN: u64 = 4;
 impl<'a> ChatRequest<'a> {
     /// Reads a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
-        let text = core::str::from_utf8(body).map_err(|_| BadRequest::NotUtf8)?;
-        let mut conversation = Conversation::default();
-        let members = Members::read_with(text, &mut conversation).map_err(|error| conversation.blame(error))?;
+        let text = simdutf8::basic::from_utf8(body).map_err(|_| BadRequest::NotUtf8)?;
+        let mut weight = None;
+        let members = Members::read_with(text, |scan, name| {
+            // A second one is left as text; that it stands twice is noticed below.
+            if name != "messages" || weight.is_some() {
+                return scan.value().map_err(|stop| BadRequest::NotAnObject(placed(text, stop)));
+            }
+            weight = Some(messages::weigh(scan).map_err(|fault| match fault {
+                Fault::Text(stop) => BadRequest::NotAnObject(placed(text, stop)),
+                Fault::Invalid(bad) => bad,
+            })?);
+            Ok("")
+        })?;
         let mut seen = Seen::default();
         for member in members.iter() {
             seen.take(member)?;
@@ -94,13 +102,7 @@ impl<'a> ChatRequest<'a> {
         let Some(model_name) = decode(model.value).filter(|name| !name.is_empty()) else {
             return Err(BadRequest::invalid("model", "expected a model id or `auto`"));
         };
-        if seen.messages.is_none() {
-            return Err(BadRequest::invalid("messages", "required: an array of messages"));
-        }
-        let weight = conversation.weigh.weight;
-        if weight.messages == 0 {
-            return Err(conversation.weigh.fault());
-        }
+        let Some(weight) = weight else { return Err(BadRequest::invalid("messages", "required: an array of messages")) };
         let stream = flag(seen.stream)?.unwrap_or(false);
         let cuts = members.cuts(|member| match member.name.as_ref() {
             "model" | "route" => true,
@@ -162,32 +164,9 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// Weighs `messages` while the body is read.
-#[derive(Default)]
-struct Conversation {
-    weigh: Weigh,
-    reading: bool,
-    read: bool,
-}
-
-impl Conversation {
-    /// Whose fault it is that the body could not be read.
-    fn blame(&self, error: NotAnObject) -> BadRequest {
-        if self.reading && error == NotAnObject::OtherValue { self.weigh.fault() } else { BadRequest::NotAnObject(error) }
-    }
-}
-
-impl<'a> Reader<'a> for Conversation {
-    /// A second one is left as text; that it stands twice is noticed later.
-    fn wants(&self, name: &str) -> bool {
-        name == "messages" && !self.read
-    }
-
-    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error> {
-        self.reading = true;
-        members.next_value_seed(&mut self.weigh)?;
-        (self.reading, self.read) = (false, true);
-        Ok(())
+impl From<NotAnObject> for BadRequest {
+    fn from(error: NotAnObject) -> Self {
+        Self::NotAnObject(error)
     }
 }
 
@@ -314,7 +293,8 @@ mod tests {
 
     #[test]
     fn needs_are_read_from_the_members_that_state_them() {
-        let with = |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"x"}}]}}],{extra}}}"#);
+        let with =
+            |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"x"}}]}}],{extra}}}"#);
         let none = Needs::default();
         for (extra, needs) in [
             (r#""tools":[]"#, none),

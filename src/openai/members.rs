@@ -1,12 +1,10 @@
 //! The members of one JSON object, as they stand in the text: enough to cut one out or put another
 //! in without touching the rest.
 
-use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::scan::{Scan, Stop};
 
 /// One member, borrowed from the text.
 #[derive(Debug, Clone)]
@@ -41,55 +39,50 @@ pub enum NotAnObject {
     OtherValue,
     /// More members than any request or answer has.
     TooMany,
+    /// Nested deeper than [`MAX_DEPTH`](super::scan::MAX_DEPTH).
+    TooDeep,
+    /// A member's name has half of a surrogate pair, so it is no text.
+    LoneSurrogate,
 }
 
 /// Documented objects have fewer than 50 members; a body of nothing else would otherwise cost
 /// forty bytes of memory for every four of input.
 const MAX_MEMBERS: usize = 512;
 
-/// Reads the value of one member in a way of its own while the object is read, so that a large
-/// value is gone through once. Such a member's `value` is empty.
-pub trait Reader<'a> {
-    /// Whether it wants the value of this member.
-    fn wants(&self, name: &str) -> bool;
-
-    /// Reads the value, which is the next one in `members`.
-    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error>;
-}
-
-/// Wants nothing.
-struct Nothing;
-
-impl<'a> Reader<'a> for Nothing {
-    fn wants(&self, _: &str) -> bool {
-        false
-    }
-
-    fn read<A: MapAccess<'a>>(&mut self, members: &mut A) -> Result<(), A::Error> {
-        members.next_value::<IgnoredAny>().map(|_| ())
-    }
-}
-
 impl<'a> Members<'a> {
     /// Reads the members of the one object in `text`, checking the syntax of everything in it.
     pub fn read(text: &'a str) -> Result<Self, NotAnObject> {
-        Self::read_with(text, &mut Nothing)
+        Self::read_with(text, |scan, _| scan.value().map_err(|stop| placed(text, stop)))
     }
 
-    /// The same, with a reader for members that are not wanted as text. An error that the reader
-    /// makes up is [`NotAnObject::OtherValue`].
-    pub fn read_with(text: &'a str, reader: &mut impl Reader<'a>) -> Result<Self, NotAnObject> {
-        let not_an_object = |error: serde_json::Error| match error.classify() {
-            serde_json::error::Category::Eof => NotAnObject::Truncated,
-            serde_json::error::Category::Data => NotAnObject::OtherValue,
-            _ => NotAnObject::Syntax { line: error.line(), column: error.column() },
-        };
-        let mut json = serde_json::Deserializer::from_str(text);
-        let (all, too_many) = json.deserialize_map(Collect(reader)).map_err(not_an_object)?;
-        if too_many {
-            return Err(NotAnObject::TooMany);
+    /// The same, with a reader for the value of each member, which is told the name and may return
+    /// an empty text if nobody will ask for the value: so that a large value is gone through once.
+    pub fn read_with<E: From<NotAnObject>>(
+        text: &'a str,
+        mut read: impl FnMut(&mut Scan<'a>, &str) -> Result<&'a str, E>,
+    ) -> Result<Self, E> {
+        let mut scan = Scan::new(text);
+        if !matches!(scan.peek(), Some(b'{') | None) {
+            scan.value().and_then(|_| scan.end()).map_err(|stop| placed(text, stop))?;
+            return Err(NotAnObject::OtherValue.into());
         }
-        json.end().map_err(not_an_object)?;
+        let mut all = Vec::with_capacity(16);
+        let outcome = scan.object(|scan, name_raw| {
+            if all.len() == MAX_MEMBERS {
+                return Err(Unread::Object(NotAnObject::TooMany));
+            }
+            let name = decode(name_raw).ok_or(Unread::Object(NotAnObject::LoneSurrogate))?;
+            let value = read(scan, &name).map_err(Unread::Reader)?;
+            all.push(Member { name, value, name_raw });
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(Unread::Reader(error)) => return Err(error),
+            Err(Unread::Text(stop)) => return Err(placed(text, stop).into()),
+            Err(Unread::Object(error)) => return Err(error.into()),
+        }
+        scan.end().map_err(|stop| placed(text, stop))?;
         Ok(Self { text, all })
     }
 
@@ -180,35 +173,29 @@ fn offset(text: &str, part: &str) -> usize {
     (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize)
 }
 
-/// Collects the members, and whether there were too many.
-struct Collect<'r, R>(&'r mut R);
+/// What ends the walk over an object: the text, or whoever reads the values.
+enum Unread<E> {
+    Text(Stop),
+    Object(NotAnObject),
+    Reader(E),
+}
 
-impl<'de, R: Reader<'de>> Visitor<'de> for Collect<'_, R> {
-    type Value = (Vec<Member<'de>>, bool);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl<E> From<Stop> for Unread<E> {
+    fn from(stop: Stop) -> Self {
+        Self::Text(stop)
     }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut all = Vec::with_capacity(16);
-        while let Some(name) = map.next_key::<&RawValue>()? {
-            let name_raw = name.get();
-            let name = decode(name_raw).ok_or_else(|| A::Error::custom("a member name that is not a string"))?;
-            let value = if self.0.wants(&name) {
-                self.0.read(&mut map)?;
-                ""
-            } else {
-                map.next_value::<&RawValue>()?.get()
-            };
-            if all.len() == MAX_MEMBERS {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                return Ok((all, true));
-            }
-            all.push(Member { name, value, name_raw });
-        }
-        Ok((all, false))
-    }
+/// A stop with its line and column.
+pub(super) fn placed(text: &str, stop: Stop) -> NotAnObject {
+    let at = match stop {
+        Stop::Truncated => return NotAnObject::Truncated,
+        Stop::TooDeep => return NotAnObject::TooDeep,
+        Stop::Syntax(at) => at,
+    };
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    NotAnObject::Syntax { line: memchr::memchr_iter(b'\n', before).count() + 1, column: at - line_start + 1 }
 }
 
 /// The string a JSON string literal stands for; `None` if it is something else.
@@ -305,7 +292,7 @@ mod tests {
     #[test]
     fn depth_and_number_cannot_exhaust_the_stack_or_memory() {
         let deep = [r#"{"a":"#, &"[".repeat(200_000), &"]".repeat(200_000), "}"].concat();
-        assert_eq!(Members::read(&deep).expect("deep but well-formed").len(), 1);
+        assert_eq!(Members::read(&deep).map(|_| ()), Err(NotAnObject::TooDeep));
         let many = ["{", &r#""a":1,"#.repeat(100_000), r#""b":1}"#].concat();
         assert_eq!(Members::read(&many).map(|_| ()), Err(NotAnObject::TooMany));
     }

@@ -7,6 +7,7 @@ pub mod chat;
 pub mod members;
 mod messages;
 mod route;
+pub mod scan;
 mod usage;
 
 pub use chat::{BadRequest, ChatRequest, Needs};

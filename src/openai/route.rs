@@ -67,7 +67,12 @@ mod tests {
     #[test]
     fn reads_every_member() {
         let route = Route::parse(r#"{"objective":"cost","fallbacks":["a","b"],"max_latency_ms":800,"task_class":"code"}"#);
-        let expected = Route { objective: Some("cost".into()), fallbacks: vec!["a".into(), "b".into()], max_latency_ms: Some(800), task_class: Some("code".into()) };
+        let expected = Route {
+            objective: Some("cost".into()),
+            fallbacks: vec!["a".into(), "b".into()],
+            max_latency_ms: Some(800),
+            task_class: Some("code".into()),
+        };
         assert_eq!(route, Ok(expected));
         assert_eq!(Route::parse("null"), Ok(Route::default()));
         assert_eq!(Route::parse("{}"), Ok(Route::default()));

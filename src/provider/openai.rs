@@ -167,7 +167,9 @@ fn finishes(choices: &str) -> bool {
 fn carries_content(choices: &str) -> bool {
     each_choice(choices, |choice| {
         let delta = choice.find("delta").and_then(|member| Members::read(member.value).ok());
-        delta.is_some_and(|delta| delta.iter().any(|member| member.name != "role" && !matches!(member.value, "null" | r#""""# | "[]" | "{}")))
+        delta.is_some_and(|delta| {
+            delta.iter().any(|member| member.name != "role" && !matches!(member.value, "null" | r#""""# | "[]" | "{}"))
+        })
     })
 }
 
@@ -180,7 +182,8 @@ fn each_choice(choices: &str, holds: impl Fn(&Members<'_>) -> bool) -> bool {
 mod tests {
     use super::*;
 
-    const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false };
+    const ENVELOPE: Envelope<'static> =
+        Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false };
 
     #[test]
     fn the_head_names_the_providers_model_and_asks_for_usage() {
@@ -230,7 +233,10 @@ mod tests {
             "[DONE]",
         ];
         let (hidden, progress) = run(&datas, &ENVELOPE);
-        assert_eq!(progress, [Ok(Progress::Preamble), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Done)]);
+        assert_eq!(
+            progress,
+            [Ok(Progress::Preamble), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Done)]
+        );
         assert_eq!(hidden.matches(r#""routing":"#).count(), 1);
         assert_eq!(hidden.matches("data: ").count(), 4);
         assert!(hidden.ends_with("data: [DONE]\n\n"), "{hidden}");

@@ -31,7 +31,12 @@ impl Credential {
 
 static PROTOCOLS: [Protocol; 3] = [
     Protocol { name: "openai", base_url: Some("https://api.openai.com/v1"), credential: Credential::BEARER, codec: &openai::OpenAi },
-    Protocol { name: "anthropic", base_url: Some("https://api.anthropic.com"), credential: Credential::X_API_KEY, codec: &anthropic::Anthropic },
+    Protocol {
+        name: "anthropic",
+        base_url: Some("https://api.anthropic.com"),
+        credential: Credential::X_API_KEY,
+        codec: &anthropic::Anthropic,
+    },
     // https://console.groq.com/docs/openai
     Protocol { name: "groq", base_url: Some("https://api.groq.com/openai/v1"), credential: Credential::BEARER, codec: &openai::OpenAi },
 ];

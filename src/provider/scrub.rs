@@ -35,7 +35,9 @@ fn is_private(word: &str) -> bool {
         || lower.contains("www.")
         || lower.contains("***")
         || lower.contains('@')
-        || lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(|part| PREFIXES.iter().any(|prefix| part.len() > prefix.len() + 3 && part.starts_with(prefix)))
+        || lower
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .any(|part| PREFIXES.iter().any(|prefix| part.len() > prefix.len() + 3 && part.starts_with(prefix)))
         || is_host(&lower)
         || long_mixed
 }
@@ -56,8 +58,14 @@ mod tests {
         for (message, expected) in [
             ("Incorrect API key provided: sk-proj-****abcd.", "Incorrect API key provided: [redacted]"),
             ("You can find your API key at https://platform.openai.com/account/api-keys.", "You can find your API key at [redacted]"),
-            ("Rate limit reached for gpt-4o in organization org-AbC123 on tokens", "Rate limit reached for gpt-4o in organization [redacted] on tokens"),
-            ("max_tokens is too large: 999999. This model supports at most 16384 completion tokens", "max_tokens is too large: 999999. This model supports at most 16384 completion tokens"),
+            (
+                "Rate limit reached for gpt-4o in organization org-AbC123 on tokens",
+                "Rate limit reached for gpt-4o in organization [redacted] on tokens",
+            ),
+            (
+                "max_tokens is too large: 999999. This model supports at most 16384 completion tokens",
+                "max_tokens is too large: 999999. This model supports at most 16384 completion tokens",
+            ),
             ("messages.0.content: Input should be a valid string", "messages.0.content: Input should be a valid string"),
             ("connect to api.internal.example.com:443 failed", "connect to [redacted] failed"),
             ("mail ops@example.com\r\nX: y", "mail [redacted]  X: y"),

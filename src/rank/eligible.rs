@@ -17,8 +17,14 @@ pub(super) enum Obstacle {
 impl Obstacle {
     pub(super) fn into_rejection(self) -> Rejection {
         match self {
-            Self::Kind => Rejection::incapable("wrong_model_kind", "model", "an embedding model does not answer chat completions".to_owned()),
-            Self::Capability(name) => Rejection::incapable("unsupported_capability", param_of(name), format!("no candidate can do `{name}`, which this request needs")),
+            Self::Kind => {
+                Rejection::incapable("wrong_model_kind", "model", "an embedding model does not answer chat completions".to_owned())
+            }
+            Self::Capability(name) => Rejection::incapable(
+                "unsupported_capability",
+                param_of(name),
+                format!("no candidate can do `{name}`, which this request needs"),
+            ),
             Self::Context { estimated, window } => Rejection::incapable(
                 "context_length_exceeded",
                 "messages",

@@ -63,9 +63,8 @@ pub(super) fn rank<'c>(
     let by_quality = |a: &Figures<'_>, b: &Figures<'_>| b.quality.total_cmp(&a.quality);
     let by_cost = |a: &Figures<'_>, b: &Figures<'_>| a.cost.cmp(&b.cost);
     let by_latency = |a: &Figures<'_>, b: &Figures<'_>| a.latency_ms.total_cmp(&b.latency_ms);
-    let by_score = |a: &Figures<'_>, b: &Figures<'_>| {
-        QualityPerDollar::DEFAULT.score(b, best).total_cmp(&QualityPerDollar::DEFAULT.score(a, best))
-    };
+    let by_score =
+        |a: &Figures<'_>, b: &Figures<'_>| QualityPerDollar::DEFAULT.score(b, best).total_cmp(&QualityPerDollar::DEFAULT.score(a, best));
     // The sort is stable: what is equal in everything stays in the order of the file.
     figures.sort_by(|a, b| -> Ordering {
         match objective {

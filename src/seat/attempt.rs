@@ -15,35 +15,23 @@ pub(super) struct Attempt {
     pub(super) adjustments: Vec<String>,
 }
 
-/// Envoy's timers and the clock we read are not the same.
-const CLOCK_SLACK_MS: u64 = 2;
-
-/// Why an attempt cannot begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotBegun {
-    /// The router seat did not send this request here.
-    NotOurs,
-    /// The caller's time is up.
-    NoTime,
-}
+/// Envoy's timers run on a clock of their own and have been seen to fire 3 ms early by ours.
+const CLOCK_SLACK_MS: u64 = 10;
 
 impl Attempt {
-    /// Reads the plan, takes the next place in it, and points the route at its successor.
-    pub(super) fn begin(seat: &ProviderSeat) -> Result<Self, NotBegun> {
-        let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value)).ok_or(NotBegun::NotOurs)?;
-        let mut trail = Trail::decode(host::property(&[key::TRAIL]).as_deref()).ok_or(NotBegun::NotOurs)?;
+    /// Reads the plan, takes the next place in it, and points the route at its successor. `None`
+    /// for a request that the router seat did not send here.
+    pub(super) fn begin(seat: &ProviderSeat) -> Option<Self> {
+        let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value))?;
+        let mut trail = Trail::decode(host::property(&[key::TRAIL]).as_deref())?;
         let index = trail.0.len();
-        let candidate = plan.candidates.get(index).filter(|c| c.provider == seat.provider).ok_or(NotBegun::NotOurs)?;
-        let now = host::now_ms();
-        if !plan.leaves_time(now) {
-            return Err(NotBegun::NoTime);
-        }
-        trail.begin(candidate, now);
+        let candidate = plan.candidates.get(index).filter(|c| c.provider == seat.provider)?;
+        trail.begin(candidate, host::now_ms());
         if let Some(next) = plan.candidates.get(index + 1) {
             host::set_state(key::NEXT, next.cluster.as_bytes());
         }
         host::set_state(key::TRAIL, &trail.encode());
-        Ok(Self { plan, trail, adjustments: Vec::new() })
+        Some(Self { plan, trail, adjustments: Vec::new() })
     }
 
     /// Whether an earlier attempt has left its headers behind.
@@ -64,7 +52,12 @@ impl Attempt {
     /// What a codec may know of the call.
     pub(super) fn call(&self) -> Option<Call<'_>> {
         let candidate = self.candidate()?;
-        Some(Call { model: &candidate.deployment, stream: self.plan.stream, stream_options: self.plan.stream_options.as_deref(), max_output: candidate.max_output })
+        Some(Call {
+            model: &candidate.deployment,
+            stream: self.plan.stream,
+            stream_options: self.plan.stream_options.as_deref(),
+            max_output: candidate.max_output,
+        })
     }
 
     /// What stands around an answer with this `routing` object.
@@ -98,18 +91,20 @@ impl Attempt {
         self.trail.0.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending)
     }
 
-    /// The stream goes away without a word from the provider: why?
-    pub(super) fn abandoned(&mut self) {
-        let started = self.trail.0.last().map_or(0, |attempt| attempt.latency_ms);
-        let waited = host::now_ms().saturating_sub(started);
-        let outcome = if waited.saturating_add(CLOCK_SLACK_MS) >= u64::from(self.plan.per_try_ms) {
-            Outcome::Timeout
-        } else if host::property(&["upstream", "local_address"]).is_some_and(|address| !address.is_empty()) {
-            Outcome::Reset
-        } else {
-            Outcome::ConnectFailure
+    /// The attempt was given up without an end of its own: why? `status` is the provider's, if its
+    /// headers came.
+    pub(super) fn abandoned(&mut self, status: Option<u16>) {
+        let now = host::now_ms().saturating_add(CLOCK_SLACK_MS);
+        let since = |start: u64| now.saturating_sub(start);
+        let started = self.trail.0.last().map_or(now, |attempt| attempt.latency_ms);
+        let timed_out = since(started) >= u64::from(self.plan.per_try_ms) || since(self.plan.started_ms) >= u64::from(self.plan.total_ms);
+        let connected = || host::property(&["upstream", "local_address"]).is_some_and(|address| !address.is_empty());
+        let outcome = match (timed_out, status) {
+            (true, _) => Outcome::Timeout,
+            (false, None) if !connected() => Outcome::ConnectFailure,
+            (false, _) => Outcome::Reset,
         };
-        self.end(outcome, None, None);
+        self.end(outcome, status, None);
     }
 
     /// Tells the access log what was used.

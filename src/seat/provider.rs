@@ -9,7 +9,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::attempt::{Attempt, NotBegun};
+use super::attempt::Attempt;
 use super::stream::{Step, Stream};
 use super::{JSON, outcome, reject};
 use crate::attempt::{Outcome, Verdict, retry_after_s, verdict};
@@ -68,14 +68,10 @@ impl Provider {
     }
 
     fn begin(&mut self) -> Action {
-        let attempt = match Attempt::begin(&self.seat) {
-            Ok(attempt) => attempt,
-            Err(not_begun) => {
-                let mark = if not_begun == NotBegun::NoTime { Some(outcome::FAILURE) } else { None };
-                reject(&Rejection::envoy(503), mark);
-                self.phase = Phase::Over;
-                return Action::Pause;
-            }
+        let Some(attempt) = Attempt::begin(&self.seat) else {
+            reject(&Rejection::envoy(503), None);
+            self.phase = Phase::Over;
+            return Action::Pause;
         };
         let Some(call) = attempt.call() else { return Action::Pause };
         if attempt.is_retry() {
@@ -136,20 +132,27 @@ impl Provider {
                 attempt.end(Outcome::Status, Some(status), retry_after);
                 self.fail()
             }
-            _ if end_of_stream => {
-                attempt.end(Outcome::Malformed, Some(status), None);
-                self.fail()
+            Verdict::Stop if end_of_stream => {
+                attempt.end(Outcome::Refused, Some(status), None);
+                self.phase = Phase::Over;
+                reject(&self.refused(b""), Some(outcome::REFUSAL));
+                Action::Pause
             }
             Verdict::Stop => {
                 self.phase = Phase::Refusal(attempt, status);
                 Action::Pause
+            }
+            Verdict::Deliver if end_of_stream => {
+                attempt.end(Outcome::Malformed, Some(status), None);
+                self.fail()
             }
             Verdict::Deliver => {
                 if header("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
                     attempt.end(Outcome::Malformed, Some(status), None);
                     return self.fail();
                 }
-                let events = header("content-type").is_some_and(|value| value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")));
+                let events = header("content-type")
+                    .is_some_and(|value| value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")));
                 self.phase = if attempt.stream() && events {
                     Phase::Stream(attempt, status, Box::new(Stream::new(self.codec.stream())))
                 } else {
@@ -193,13 +196,17 @@ impl Provider {
         }
     }
 
+    /// What the client is told of a refusal for its own fault.
+    fn refused(&self, body: &[u8]) -> Rejection {
+        let failed = self.codec.failed(body);
+        let message = format!("{} refused the request: {}", self.seat.provider, failed.message);
+        Rejection::refused_by_provider(&message, failed.param, failed.code.as_deref())
+    }
+
     fn refusal_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
         let body = host::body(Side::Response, 0, body_size.min(MAX_REFUSAL_BYTES));
         attempt.end(Outcome::Refused, Some(status), None);
-        let failed = self.codec.failed(&body);
-        let message = format!("{} refused the request: {}", self.seat.provider, failed.message);
-        let rejection = Rejection::refused_by_provider(&message, failed.param, failed.code.as_deref());
-        let body = rejection.body();
+        let body = self.refused(&body).body();
         let length = body.len().to_string();
         host::replace_body(Side::Response, body_size, &body);
         host::set_headers(
@@ -226,7 +233,10 @@ impl Provider {
             Step::Begin(out) => {
                 attempt.end(Outcome::Ok, Some(status), None);
                 host::replace_body(Side::Response, body_size, &out);
-                host::set_headers(Side::Response, vec![(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")]);
+                host::set_headers(
+                    Side::Response,
+                    vec![(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")],
+                );
                 stream.read = 0;
                 self.phase = Phase::Stream(attempt, status, stream);
                 Action::Continue
@@ -263,13 +273,13 @@ impl Provider {
 
 impl Context for Provider {
     fn on_done(&mut self) -> bool {
-        let (Phase::Head(attempt, _) | Phase::Translate(attempt) | Phase::Sent(attempt) | Phase::Whole(attempt, _) | Phase::Refusal(attempt, _) | Phase::Stream(attempt, ..)) =
-            &mut self.phase
-        else {
-            return true;
+        let (attempt, status) = match &mut self.phase {
+            Phase::Head(attempt, _) | Phase::Translate(attempt) | Phase::Sent(attempt) => (attempt, None),
+            Phase::Whole(attempt, status) | Phase::Refusal(attempt, status) | Phase::Stream(attempt, status, _) => (attempt, Some(*status)),
+            Phase::Start | Phase::Over => return true,
         };
         if attempt.pending() {
-            attempt.abandoned();
+            attempt.abandoned(status);
         }
         true
     }
@@ -330,7 +340,9 @@ impl HttpContext for Provider {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             // Everything has been sent on; there is no body left to write to.
             Phase::Stream(_, _, stream) if stream.begun() => Action::Continue,
-            Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _) if self.response_held == 0 => {
+            Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _)
+                if self.response_held == 0 =>
+            {
                 attempt.end(Outcome::Malformed, Some(status), None);
                 self.fail()
             }

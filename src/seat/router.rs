@@ -88,14 +88,16 @@ impl Router {
                 let Some(id) = path.strip_prefix(b"/v1/models") else { return Err(Rejection::unknown_url()) };
                 let id = match id {
                     [] => None,
-                    [b'/', id @ ..] if !id.is_empty() => Some(String::from_utf8_lossy(id).into_owned()),
+                    [b'/', id @ ..] if !id.is_empty() => Some(percent_decoded(id)),
                     _ => return Err(Rejection::unknown_url()),
                 };
                 if !get {
                     return Err(Rejection::method_not_allowed("GET, HEAD"));
                 }
                 let config = Rc::clone(&self.config);
-                let (_, workspace) = authenticate(&config.workspaces, find("authorization"))?;
+                let (key, workspace) = authenticate(&config.workspaces, find("authorization"))?;
+                host::set_state(key::WORKSPACE, workspace.id.as_bytes());
+                host::set_state(key::KEY, key.id.as_bytes());
                 let body = match id {
                     None => models::list(&config.catalog, workspace),
                     Some(id) => models::retrieve(&config.catalog, workspace, &id)?,
@@ -188,9 +190,8 @@ impl Router {
         let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value));
         let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref());
         let (Some(plan), Some(mut trail)) = (plan, trail) else { return Rejection::envoy(503) };
-        // What Envoy cut off at the end of the call was still waiting.
-        let outcome = if envoys_own == Some(504) { Outcome::Timeout } else { Outcome::Reset };
-        trail.end(outcome, None, None, host::now_ms());
+        // The provider seat has the last word on every attempt, unless its VM died.
+        trail.end(Outcome::Reset, None, None, host::now_ms());
         let advice = trail.0.iter().filter_map(|attempt| attempt.retry_after_s).min().unwrap_or(RETRY_AFTER_S);
         let attempts = trail.0.len();
         let message = match attempts {
@@ -199,6 +200,27 @@ impl Router {
         };
         Rejection::no_provider(&message, Some(annotate::unanswered(&plan, &trail)), advice.clamp(RETRY_AFTER_S, MAX_RETRY_AFTER_S))
     }
+}
+
+/// A path segment with its `%XX` decoded (RFC 3986, section 2.1); what is no text becomes U+FFFD,
+/// which no model id has.
+fn percent_decoded(segment: &[u8]) -> String {
+    let mut decoded = Vec::with_capacity(segment.len());
+    let mut rest = segment;
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        rest = match (first, after) {
+            (b'%', [high, low, after @ ..]) if digit(high).is_some() && digit(low).is_some() => {
+                decoded.push(digit(high).unwrap_or(0) << 4 | digit(low).unwrap_or(0));
+                after
+            }
+            _ => {
+                decoded.push(*first);
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// `nrc_` and Envoy's request id without its dashes; a client's own id is used only if it looks
@@ -227,7 +249,9 @@ impl HttpContext for Router {
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
         match &mut self.phase {
-            Phase::Body(..) if body_size > self.config.max_request_bytes as usize => self.refuse(&Rejection::too_large(self.config.max_request_bytes)),
+            Phase::Body(..) if body_size > self.config.max_request_bytes as usize => {
+                self.refuse(&Rejection::too_large(self.config.max_request_bytes))
+            }
             Phase::Body(..) if end_of_stream => self.body_complete(body_size),
             Phase::Body(_, arrived) => {
                 *arrived = body_size;

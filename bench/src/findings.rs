@@ -1,0 +1,109 @@
+//! Everything a run found out, and which of the targets it meets.
+
+use std::collections::BTreeMap;
+
+use crate::cpu::Cores;
+use crate::first_event::{self, Times};
+use crate::lane::Lane;
+use crate::longest::{self, Longest};
+use crate::rounds::{Amount, Measured};
+
+/// Largest filter.
+pub(crate) const WASM_BYTES: u64 = 600_000;
+
+/// What one run measured.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) measured: Vec<Measured>,
+    pub(crate) first_event: Option<BTreeMap<Lane, Times>>,
+    pub(crate) longest: Longest,
+    /// CPU seconds per second of a process that is asked nothing.
+    pub(crate) idle: BTreeMap<Lane, f64>,
+    pub(crate) wasm_bytes: u64,
+    pub(crate) machine: Machine,
+    pub(crate) amount: Amount,
+    pub(crate) access_log: bool,
+    pub(crate) quick: bool,
+    pub(crate) seconds: f64,
+}
+
+/// One figure that has a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) limit: f64,
+}
+
+impl Target {
+    pub(crate) fn met(&self) -> bool {
+        self.value <= self.limit
+    }
+
+    /// `≤ 2.2 met`.
+    pub(crate) fn verdict(&self) -> String {
+        format!("≤ {} {}", self.limit, if self.met() { "met" } else { "NOT MET" })
+    }
+}
+
+impl Findings {
+    /// The figures that have a limit, of what was measured.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let mut targets: Vec<Target> = self.measured.iter().map(ratio).collect();
+        if let Some(added_ms) = self.added_ms(|times| times.first_content.p50_ms) {
+            targets.push(Target { name: "first_event".to_owned(), value: added_ms, limit: first_event::TARGET_MS });
+        }
+        targets.extend(self.longest.iter().filter_map(|(case, lanes)| piece(case, lanes)));
+        targets.push(Target { name: "wasm_kb".to_owned(), value: self.wasm_bytes as f64 / 1e3, limit: WASM_BYTES as f64 / 1e3 });
+        targets
+    }
+
+    /// What the filter adds to a time of bare Envoy.
+    pub(crate) fn added_ms(&self, time: impl Fn(&Times) -> f64) -> Option<f64> {
+        let times = self.first_event.as_ref()?;
+        Some(time(times.get(&Lane::Filter)?) - time(times.get(&Lane::Envoy)?))
+    }
+}
+
+/// The ratio of a case.
+pub(crate) fn ratio(measured: &Measured) -> Target {
+    let value = measured.ratio(Lane::Filter, Lane::Envoy).median;
+    Target { name: measured.case.name.to_owned(), value, limit: measured.case.target }
+}
+
+/// The longest piece of work of a case.
+pub(crate) fn piece(case: &str, lanes: &BTreeMap<Lane, f64>) -> Option<Target> {
+    Some(Target { name: format!("longest {case}"), value: *lanes.get(&Lane::Filter)?, limit: longest::TARGET_MS })
+}
+
+/// On what it was measured.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) processor: String,
+    pub(crate) kernel: String,
+    pub(crate) envoy: String,
+    pub(crate) pinning: String,
+    /// The load average before the run began.
+    pub(crate) others: f64,
+}
+
+impl Machine {
+    pub(crate) fn ask(envoy: String, cores: &Cores) -> Self {
+        let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            processor: processor.map_or("unknown", |(_, name)| name).to_owned(),
+            kernel: kernel.trim().to_owned(),
+            envoy,
+            pinning: cores.sentence(),
+            others: load_average(),
+        }
+    }
+}
+
+/// Programs that wanted a core, on average over the last minute.
+fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default()
+}

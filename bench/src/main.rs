@@ -1,0 +1,146 @@
+//! `nr-bench`, which `make bench` runs: what the filter costs Envoy.
+//!
+//! ```text
+//!                 ┌────────────────────────────────────────────┐
+//! load generator ─┼─ bare Envoy ───────────────────────────────┼─ simulator
+//!  (this process) └─ Envoy with the filter ────────────────────┘
+//!
+//! args ── stack ──┬── rounds        CPU time per request, latency        ──┐
+//!  what   start   ├── first_event   time to first event                  ──┼── findings ── report, summary
+//!                 └── longest       longest turn of a worker's loop      ──┘
+//! ```
+//!
+//! `case` says what is measured and what is to be reached, `lane` what is sent on each way, `body`
+//! what a request looks like. `load`, `client` and `framing` are the load generator, `bootstrap`
+//! what the Envoys are told, `cpu` and `process` what is asked of the kernel. Every response is
+//! checked; the first wrong one ends the run, since figures of failed calls mean nothing.
+
+mod args;
+mod body;
+mod bootstrap;
+mod case;
+mod client;
+mod cpu;
+mod figures;
+mod findings;
+mod first_event;
+mod framing;
+mod lane;
+mod load;
+mod longest;
+mod plain;
+mod process;
+mod report;
+mod rounds;
+mod stack;
+mod summary;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use args::Args;
+use bootstrap::{Extras, Made};
+use case::{CASES, Case};
+use clap::Parser;
+use cpu::Cores;
+use findings::{Findings, Machine};
+use lane::Lane;
+use rounds::Amount;
+use stack::{Envoys, Plan, Simulator, Stack};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match start(&args) {
+        Ok(met) if met || !args.check => ExitCode::SUCCESS,
+        Ok(_) => {
+            eprintln!("error: a target is missed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs it on one thread, until it is done or told to stop; what was started ends with it.
+fn start(args: &Args) -> Result<bool, String> {
+    let cores = Cores::part(&cpu::allowed()?, args.concurrency.into());
+    cpu::pin(&cores.rest)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no event loop: {error}"))?;
+    runtime.block_on(async {
+        tokio::select! {
+            outcome = run(args, cores) => outcome,
+            signal = told_to_stop() => Err(format!("stopped by {signal}")),
+        }
+    })
+}
+
+async fn told_to_stop() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        _ = terminate.recv() => "SIGTERM",
+    }
+}
+
+async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
+    let began = Instant::now();
+    let places = args.places()?;
+    let mut lanes = vec![Lane::Simulator, Lane::Envoy, Lane::Filter];
+    lanes.extend(args.translate.then_some(Lane::Translate));
+    let amount = Amount { rounds: args.rounds(), divisor: if args.quick { 8 } else { 1 }, lanes };
+    let cases: Vec<&'static Case> = match args.only.as_slice() {
+        [] => CASES.iter().collect(),
+        names => names.iter().map(|name| Case::named(name)).collect::<Result<_, _>>()?,
+    };
+    let wasm_bytes = std::fs::metadata(&places.wasm).map_err(|error| format!("{}: {error}", places.wasm.display()))?.len();
+    let made = Made { nr: places.nr, wasm: places.wasm, folder: places.out };
+    let machine = Machine::ask(places.envoy_version, &cores);
+    let plan = Plan { envoy: places.envoy, simulator: places.simulator, made, workers: args.concurrency.into(), cores };
+    let say = |what: &str| eprintln!("{:6.1} s  {what}", began.elapsed().as_secs_f64());
+
+    say(&format!("starting simulator, bare Envoy, Envoy with the filter ({})", machine.pinning));
+    let stack = Stack::start(&plan, Extras { access_log: args.access_log, loop_times: false }).await?;
+    say("idle");
+    let idle = rounds::idle(&stack, &amount.lanes, Duration::from_millis(if args.quick { 300 } else { 2_000 })).await?;
+    let mut measured = Vec::new();
+    for case in &cases {
+        say(&format!("{}: {} rounds", case.name, amount.rounds));
+        measured.push(rounds::measure(&stack, case, &amount, &idle).await?);
+    }
+    let first_event = if cases.iter().any(|case| case.stream) {
+        say("time to first event");
+        Some(first_event::measure(&stack, &amount).await?)
+    } else {
+        None
+    };
+    drop(stack);
+
+    say("longest piece of work (with two other Envoys, which time their event loops)");
+    let simulator = Simulator::start(&plan).await?;
+    let envoys = Envoys::start("longest", &plan, simulator.providers, Extras { access_log: args.access_log, loop_times: true }).await?;
+    let longest = longest::measure(&simulator, &envoys, &cases, &amount).await?;
+    drop((envoys, simulator));
+
+    let seconds = began.elapsed().as_secs_f64();
+    let findings = Findings {
+        measured,
+        first_event,
+        longest,
+        idle,
+        wasm_bytes,
+        machine,
+        amount,
+        access_log: args.access_log,
+        quick: args.quick,
+        seconds,
+    };
+    let file = plan.made.folder.join("summary.json");
+    bootstrap::write(&file, &format!("{:#}\n", summary::of(&findings)))?;
+    print!("{}", report::of(&findings));
+    say(&format!("figures are in {}", file.display()));
+    Ok(findings.targets().iter().all(|target| target.met()))
+}

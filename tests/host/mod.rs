@@ -1,0 +1,148 @@
+//! An in-process Envoy: both seats of the filter run natively in one test.
+//!
+//! [`abi`] defines the SDK's imports over [`vm`], the state of this thread's VM; [`lane`] makes the
+//! callbacks and holds back what the filter pauses; [`router`] does what Envoy's router does
+//! between the seats: the cluster the filter points at, one upstream context for each attempt on
+//! the request headers the last one left, retries, timeouts; [`client`] what comes back, local
+//! replies included. A test says what the client sends and what the providers do, and gets what the
+//! client and the providers saw.
+//!
+//! The dispatcher of the SDK is one for each thread, so each test is a VM of its own; the two seats
+//! share it here, while in Envoy each has its own. A panic inside a callback aborts the whole test
+//! process, as it would trap the VM in Envoy: the host then prints the callback, the panic and the
+//! log. There can be no `should_panic` test of a seat.
+
+mod abi;
+mod bare;
+mod client;
+mod headers;
+mod lane;
+mod message;
+mod router;
+mod vm;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use neural_router::config::{Config, Document, ProviderSeat};
+use proxy_wasm::types::LogLevel;
+
+pub use bare::Bare;
+pub use headers::Headers;
+pub use lane::{Piece, Way};
+pub use message::{Answer, End, Finish, Leaves, Received, Reply, Request};
+pub use vm::Effect;
+
+use vm::{enter, initialize, vm};
+
+unsafe extern "C" {
+    safe fn proxy_on_context_create(context: u32, root: u32);
+    safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
+    safe fn proxy_on_configure(context: u32, size: usize) -> bool;
+}
+
+/// The key of the workspace `acme` in every test document.
+pub const KEY: &str = "nr-test-key-of-acme";
+
+/// What Envoy's credential injector puts before a provider.
+pub fn provider_key(provider: &str) -> String {
+    format!("sk-of-{provider}")
+}
+
+/// A configured filter and the providers behind it.
+pub struct Gateway {
+    router: u32,
+    clusters: BTreeMap<String, Cluster>,
+    received: Vec<Received>,
+}
+
+struct Cluster {
+    provider: String,
+    root: u32,
+    credential: (&'static str, String),
+    replies: VecDeque<Reply>,
+}
+
+/// Starts one plugin as Envoy does. The error is what it logged.
+pub fn configure(vm_configuration: &str, plugin_configuration: &[u8]) -> Result<u32, Vec<String>> {
+    initialize();
+    let root = vm(|vm| {
+        vm.log.clear();
+        vm.vm_configuration = vm_configuration.as_bytes().to_vec();
+        vm.plugin_configuration = plugin_configuration.to_vec();
+        vm.context()
+    });
+    enter(root, "create_root", |id| proxy_on_context_create(id, 0));
+    let started = enter(root, "on_vm_start", |id| proxy_on_vm_start(id, vm_configuration.len()))
+        && enter(root, "on_configure", |id| proxy_on_configure(id, plugin_configuration.len()));
+    vm(|vm| vm.plugin_configuration.clear());
+    if started { Ok(root) } else { Err(log()) }
+}
+
+/// What the filter logged since the last plugin was configured.
+pub fn log() -> Vec<String> {
+    vm(|vm| vm.log.iter().map(|(_, line)| line.clone()).collect())
+}
+
+/// The levels of these lines.
+pub fn log_levels() -> Vec<LogLevel> {
+    vm(|vm| vm.log.iter().map(|(level, _)| *level).collect())
+}
+
+/// Milliseconds since 1970 on the filter's clock.
+pub fn now_ms() -> u64 {
+    vm(|vm| vm.now / 1_000_000)
+}
+
+impl Gateway {
+    /// Starts both seats with a document.
+    pub fn start(document: &serde_json::Value) -> Self {
+        let document = Document::from_json(document.to_string().as_bytes()).expect("the test's document");
+        let config = Config::from_document(&document).expect("the test's document");
+        let seat =
+            |name: &str, configuration: String| configure(name, configuration.as_bytes()).unwrap_or_else(|log| panic!("{name}: {log:#?}"));
+        let router = seat("router", serde_json::to_string(&document.for_filter()).expect("JSON"));
+        let clusters = config.catalog.providers().iter().map(|provider| {
+            let root = seat("provider", serde_json::to_string(&ProviderSeat::of(provider)).expect("JSON"));
+            let credential = provider.protocol.credential;
+            let cluster = Cluster {
+                provider: provider.name.clone(),
+                root,
+                credential: (credential.header, [credential.prefix, &provider_key(&provider.name)].concat()),
+                replies: VecDeque::new(),
+            };
+            (provider.cluster.clone(), cluster)
+        });
+        Self { router, clusters: clusters.collect(), received: Vec::new() }
+    }
+
+    /// Makes a provider answer its next request so.
+    pub fn will(&mut self, provider: &str, reply: Reply) -> &mut Self {
+        let cluster = self.clusters.values_mut().find(|cluster| cluster.provider == provider);
+        cluster.unwrap_or_else(|| panic!("no provider {provider}")).replies.push_back(reply);
+        self
+    }
+
+    /// Forgets replies nobody asked for and requests nobody looked at: the next row of a table begins.
+    pub fn forget(&mut self) -> &mut Self {
+        self.clusters.values_mut().for_each(|cluster| cluster.replies.clear());
+        self.received.clear();
+        self
+    }
+
+    /// Makes one call from its first byte to its last.
+    pub fn call(&mut self, request: Request) -> Answer {
+        router::Call::run(self, request)
+    }
+
+    /// What the providers got since this was last asked, in order.
+    pub fn received(&mut self) -> Vec<Received> {
+        core::mem::take(&mut self.received)
+    }
+
+    /// The only request a provider got since this was last asked.
+    pub fn only_received(&mut self) -> Received {
+        let mut received = self.received();
+        assert_eq!(received.len(), 1, "one request to one provider: {received:#?}");
+        received.remove(0)
+    }
+}
