@@ -44,6 +44,8 @@ pub enum Outcome {
     Reset,
     /// Silent for too long.
     Timeout,
+    /// The client left.
+    Cancelled,
     /// A status that is no answer.
     Status,
     /// An error inside a 200.

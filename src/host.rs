@@ -104,6 +104,34 @@ pub fn set_state(key: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![key], Some(value));
 }
 
+/// A shared counter: one for all workers of this Envoy and both seats, lost when it ends. 0 if it
+/// has never been set.
+pub fn shared(key: &str) -> u32 {
+    counter(key).0
+}
+
+/// Changes a shared counter by compare-and-swap until nobody else changed it meanwhile; `None`
+/// from `change` leaves it.
+pub fn update_shared(key: &str, change: impl Fn(u32) -> Option<u32>) {
+    // Every round that fails is one in which another worker succeeded.
+    for _ in 0..MAX_ROUNDS {
+        let (value, version) = counter(key);
+        let Some(next) = change(value) else { return };
+        // `u32::MAX` for an absent key means: create it, unless somebody just did.
+        if hostcalls::set_shared_data(key, Some(&next.to_le_bytes()), Some(version.unwrap_or(u32::MAX))).is_ok() {
+            return;
+        }
+    }
+}
+
+/// More workers than this never change one counter at the same instant.
+const MAX_ROUNDS: u32 = 64;
+
+fn counter(key: &str) -> (u32, Option<u32>) {
+    let (value, version) = hostcalls::get_shared_data(key).unwrap_or((None, None));
+    (value.and_then(|value| value.try_into().ok()).map_or(0, u32::from_le_bytes), version)
+}
+
 /// Makes Envoy look up the route again, now that filter state has changed; only before the request
 /// headers are sent on.
 pub fn reroute() {

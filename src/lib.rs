@@ -30,12 +30,13 @@
 //! | [`provider`] | wire protocols and the table of presets |
 //! | [`config`] | the operator's file, checked |
 //! | [`authenticate`] | key to workspace |
-//! | [`models`] | the catalogue as a workspace sees it |
 //! | [`rank`] | request to plan |
 //! | [`attempt`] | outcome to verdict; time bounds |
 //! | [`handoff`] | plan and trail in filter state |
 //! | [`annotate`] | the `routing` object |
 //! | [`host`] | the only user of Envoy's host calls |
+//! | [`health`] | how the providers are doing |
+//! | [`models`] | the catalogue as a workspace sees it |
 //! | [`seat`] | the two seats and their root |
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -48,6 +49,7 @@ pub mod attempt;
 pub mod authenticate;
 pub mod config;
 pub mod handoff;
+pub mod health;
 pub mod host;
 pub mod json_path;
 pub mod models;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::config::catalog::{Kind, Model};
 use crate::config::{Catalog, Workspace};
+use crate::health::{self, Health};
 use crate::rejection::Rejection;
 
 #[derive(Serialize)]
@@ -24,7 +25,7 @@ struct Entry<'a> {
     max_output_tokens: u64,
     input_per_m: f64,
     output_per_m: f64,
-    health: &'static str,
+    health: Health,
 }
 
 /// Catalogue entries have no date of their own; OpenAI's clients demand one.
@@ -33,7 +34,7 @@ const CREATED: u64 = 1_735_689_600;
 /// Nano-dollars per token to US dollars per million tokens.
 const PER_MILLION: f64 = 1000.0;
 
-fn entry(model: &Model) -> Entry<'_> {
+fn entry<'a>(catalog: &Catalog, model: &'a Model) -> Entry<'a> {
     Entry {
         id: &model.id,
         object: "model",
@@ -45,13 +46,13 @@ fn entry(model: &Model) -> Entry<'_> {
         max_output_tokens: model.max_output.0,
         input_per_m: model.price.input as f64 / PER_MILLION,
         output_per_m: model.price.output as f64 / PER_MILLION,
-        health: "healthy",
+        health: health::of(catalog, model),
     }
 }
 
 /// The body of `GET /v1/models`.
 pub fn list(catalog: &Catalog, workspace: &Workspace) -> Vec<u8> {
-    let data = workspace.models(catalog).map(|(_, model)| entry(model)).collect();
+    let data = workspace.models(catalog).map(|(_, model)| entry(catalog, model)).collect();
     serde_json::to_vec(&List { object: "list", data }).unwrap_or_default()
 }
 
@@ -60,5 +61,5 @@ pub fn retrieve(catalog: &Catalog, workspace: &Workspace, id: &str) -> Result<Ve
     let index = catalog.find(id).filter(|index| workspace.may_use(*index));
     let model = index.and_then(|index| catalog.model(index));
     let model = model.ok_or_else(|| Rejection::model_not_found(id, "model"))?;
-    Ok(serde_json::to_vec(&entry(model)).unwrap_or_default())
+    Ok(serde_json::to_vec(&entry(catalog, model)).unwrap_or_default())
 }

@@ -13,11 +13,13 @@ const LAYERS: &[&[&str]] = &[
     &["rejection"],
     &["provider"],
     &["config"],
-    &["authenticate", "models", "rank"],
+    &["authenticate", "rank"],
     &["attempt"],
     &["handoff"],
     &["annotate"],
     &["host"],
+    &["health"],
+    &["models"],
     &["seat"],
 ];
 

@@ -3,9 +3,18 @@
 use crate::attempt::Outcome;
 use crate::config::ProviderSeat;
 use crate::handoff::{Candidate, Plan, Trail, key};
+use crate::health;
 use crate::host;
 use crate::openai::Usage;
 use crate::provider::{Call, Envelope};
+
+/// Whether it was the client who ended the call, by Envoy's response flags.
+fn client_left() -> bool {
+    const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
+    const DOWNSTREAM_REMOTE_RESET: u64 = 1 << 28;
+    let flags = host::property(&["response", "flags"]).and_then(|flags| flags.try_into().ok()).map_or(0, u64::from_le_bytes);
+    flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
+}
 
 /// An attempt that has begun.
 pub(super) struct Attempt {
@@ -83,6 +92,9 @@ impl Attempt {
         if self.pending() {
             self.trail.end(outcome, status, retry_after_s, host::now_ms());
             host::set_state(key::TRAIL, &self.trail.encode());
+            if let Some(candidate) = self.candidate() {
+                health::note(&candidate.provider, &candidate.deployment, outcome);
+            }
         }
     }
 
@@ -99,10 +111,11 @@ impl Attempt {
         let started = self.trail.0.last().map_or(now, |attempt| attempt.latency_ms);
         let timed_out = since(started) >= u64::from(self.plan.per_try_ms) || since(self.plan.started_ms) >= u64::from(self.plan.total_ms);
         let connected = || host::property(&["upstream", "local_address"]).is_some_and(|address| !address.is_empty());
-        let outcome = match (timed_out, status) {
-            (true, _) => Outcome::Timeout,
-            (false, None) if !connected() => Outcome::ConnectFailure,
-            (false, _) => Outcome::Reset,
+        let outcome = match status {
+            _ if client_left() => Outcome::Cancelled,
+            _ if timed_out => Outcome::Timeout,
+            None if !connected() => Outcome::ConnectFailure,
+            _ => Outcome::Reset,
         };
         self.end(outcome, status, None);
     }

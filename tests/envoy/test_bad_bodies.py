@@ -72,14 +72,11 @@ def test_a_deep_value_for_a_translated_provider_is_refused_too(gateway, no_provi
     assert_error(gateway.post(deep_member("claude-sonnet", "tools")), 400, "invalid_request")
 
 
-def test_a_deep_value_that_only_passes_through_is_the_provider_s_to_refuse(gateway):
-    assert_error(gateway.post(deep_member("gpt-4o", "metadata")), 400, "invalid_request")
-
-
-def test_a_deep_value_that_a_protocol_lacks_is_left_out(gateway, sim):
-    answer = gateway.post(deep_member("claude-sonnet", "metadata"))
-    assert answer.status == 200 and b"[[" not in sim.only("anthropic").body
-    assert any("metadata" in adjustment for adjustment in answer.routing["adjustments"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet"])
+def test_a_deep_value_that_nobody_reads_is_refused_with_the_limit(gateway, no_provider_called, model):
+    answer = gateway.post(deep_member(model, "metadata"))
+    assert_error(answer, 400, "invalid_request")
+    assert "512" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("body", "param"), [

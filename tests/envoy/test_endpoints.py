@@ -8,6 +8,7 @@ from configuration import ALLOWED, MODELS
 from gateway import assert_error
 
 CATALOGUE = {model["id"]: model for model in MODELS}
+HEALTHS = {"healthy", "degraded", "down"}
 VISIBLE = {
     "acme": ["claude-sonnet", "gpt-4o", "llama-3.3-70b", "text-embedding-3-small"],
     "narrow": ["gpt-4o"],
@@ -24,7 +25,7 @@ def assert_model(shown: dict, ident: str) -> None:
     assert shown["context_window"] == model["context_window"]
     assert shown["input_per_m"] == model["price"]["input_per_m"]
     assert shown["output_per_m"] == model["price"].get("output_per_m", 0)
-    assert shown["health"] == "healthy"
+    assert shown["health"] in HEALTHS  # which one depends on earlier traffic; the tests below make some
     deployed = {deployment["model"] for deployment in model["deployments"]} - {ident}
     assert not any(name in json.dumps(shown) for name in deployed if len(name) > 6)
 
@@ -126,3 +127,31 @@ def test_every_call_has_its_own_request_id(gateway):
     ids = {gateway.call("GET", "/v1/models").header("x-request-id") for _ in range(5)}
     ids.add(gateway.call("GET", "/v1/models", headers=[("x-request-id", "mine")]).header("x-request-id"))
     assert len(ids) == 6 and "mine" not in ids
+
+
+def health_of(gateway, model: str) -> str:
+    return gateway.call("GET", f"/v1/models/{model}").json()["health"]
+
+
+def test_health_follows_real_traffic(gateway, sim):
+    assert gateway.chat("claude-sonnet").status == 200
+    assert health_of(gateway, "claude-sonnet") == "healthy"
+
+    sim.fault("anthropic", "status", status=529)
+    seen = []
+    for _ in range(3):
+        assert gateway.chat("claude-sonnet").status == 503
+        seen.append(health_of(gateway, "claude-sonnet"))
+    assert seen == ["degraded", "degraded", "down"]
+
+    sim.heal("anthropic")
+    assert gateway.chat("claude-sonnet").status == 200
+    assert health_of(gateway, "claude-sonnet") == "healthy"
+
+
+def test_a_refusal_of_the_caller_says_nothing_of_the_provider_s_health(gateway, sim):
+    assert gateway.chat("claude-sonnet").status == 200
+    sim.fault("anthropic", "status", status=400)
+    for _ in range(3):
+        assert gateway.chat("claude-sonnet").status == 400
+    assert health_of(gateway, "claude-sonnet") == "healthy"

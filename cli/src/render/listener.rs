@@ -95,6 +95,8 @@ fn limits(config: &Config) -> Value {
         "request_headers_timeout": HEADERS_TIMEOUT,
         "request_timeout": REQUEST_TIMEOUT,
         "stream_idle_timeout": millis(longest_silence),
+        // A client whose stream is torn learns it at once, and still has time to read what was sent.
+        "delayed_close_timeout": "0.250s",
         "max_request_headers_kb": MAX_HEADERS_KB,
         "common_http_protocol_options": {
             "idle_timeout": CONNECTION_IDLE_TIMEOUT,
