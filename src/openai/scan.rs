@@ -159,47 +159,47 @@ impl<'a> Scan<'a> {
 
     /// Behind the opening quote, to behind the closing one.
     fn string(&mut self) -> Result<(), Stop> {
-        loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let (blocks, tail) = rest.as_chunks::<16>();
-            let plain = blocks.iter().take_while(|block| is_plain(block)).count() * 16;
-            let (block, ended) = match blocks.get(plain / 16) {
-                Some(block) => (block.as_slice(), false),
-                None => (tail, true),
-            };
-            let Some(within) = block.iter().position(|b| matches!(b, b'"' | b'\\') || *b < 0x20) else {
-                debug_assert!(ended);
-                self.at = self.text.len();
-                return Err(Stop::Truncated);
-            };
-            self.at += plain + within;
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
+        let (blocks, rest) = self.text.as_bytes().get(self.at..).unwrap_or_default().as_chunks();
+        let mut last = [b' '; BLOCK];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        // Bytes before this place belong to an escape that has been checked.
+        let mut checked_until = self.at;
+        let mut block_at = self.at;
+        for block in blocks.iter().chain([&last]) {
+            let Special { ends, escapes, others } = special(block);
+            let mut special = ends | escapes | others;
+            while special != 0 {
+                let bit = special & special.wrapping_neg();
+                let at = block_at + special.trailing_zeros() as usize;
+                special ^= bit;
+                if at < checked_until {
+                    continue;
                 }
-                Some(b'\\') => self.escape()?,
-                _ => return Err(self.stop()),
+                if escapes & bit != 0 {
+                    checked_until = self.escape(at)?;
+                } else if ends & bit != 0 {
+                    self.at = at + 1;
+                    return Ok(());
+                } else {
+                    return Err(Stop::Syntax(at));
+                }
             }
+            block_at += BLOCK;
         }
+        Err(Stop::Truncated)
     }
 
-    fn escape(&mut self) -> Result<(), Stop> {
-        self.at += 1;
-        match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                for _ in 0..4 {
-                    self.at += 1;
-                    if !self.byte().is_some_and(|b| b.is_ascii_hexdigit()) {
-                        return Err(self.stop());
-                    }
-                }
-                self.at += 1;
-            }
-            _ => return Err(self.stop()),
+    /// Where the escape that begins at `at` ends.
+    fn escape(&self, at: usize) -> Result<usize, Stop> {
+        let byte = |at: usize| self.text.as_bytes().get(at).copied();
+        match byte(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+            Some(b'u') => match (at + 2..at + 6).find(|at| !byte(*at).is_some_and(|b| b.is_ascii_hexdigit())) {
+                None => Ok(at + 6),
+                Some(at) => Err(self.stop_at(at)),
+            },
+            _ => Err(self.stop_at(at + 1)),
         }
-        Ok(())
     }
 
     fn number(&mut self) -> Result<(), Stop> {
@@ -263,14 +263,44 @@ impl<'a> Scan<'a> {
     }
 
     fn stop(&self) -> Stop {
-        if self.at < self.text.len() { Stop::Syntax(self.at) } else { Stop::Truncated }
+        self.stop_at(self.at)
+    }
+
+    fn stop_at(&self, at: usize) -> Stop {
+        if at < self.text.len() { Stop::Syntax(at) } else { Stop::Truncated }
     }
 }
 
-/// Whether a block of a string has neither an end, an escape nor a control character. Written
-/// without a branch, so that it becomes four vector instructions.
-fn is_plain(block: &[u8; 16]) -> bool {
-    block.iter().fold(0, |found, b| found | u8::from(*b == b'"') | u8::from(*b == b'\\') | u8::from(*b < 0x20)) == 0
+/// Bytes of a string looked at in one go: a vector register.
+const BLOCK: usize = 16;
+
+/// What is special in a block of a string, a bit for each byte.
+struct Special {
+    /// Quotes.
+    ends: u32,
+    /// Backslashes.
+    escapes: u32,
+    /// Control characters, which have to be escaped.
+    others: u32,
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+fn special(block: &[u8; BLOCK]) -> Special {
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2};
+    let (words, _) = block.as_chunks::<8>();
+    let word = |index: usize| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
+    let block = u64x2(word(0), word(1));
+    Special {
+        ends: u8x16_bitmask(u8x16_eq(block, u8x16_splat(b'"'))).into(),
+        escapes: u8x16_bitmask(u8x16_eq(block, u8x16_splat(b'\\'))).into(),
+        others: u8x16_bitmask(u8x16_lt(block, u8x16_splat(0x20))).into(),
+    }
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+fn special(block: &[u8; BLOCK]) -> Special {
+    let bits = |is: fn(u8) -> bool| block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(is(*byte)));
+    Special { ends: bits(|byte| byte == b'"'), escapes: bits(|byte| byte == b'\\'), others: bits(|byte| byte < 0x20) }
 }
 
 /// The brackets that are open, a bit each: set for an object.

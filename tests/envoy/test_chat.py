@@ -187,3 +187,18 @@ def test_a_json_schema_reaches_the_provider_unchanged(gateway, sim):
     answer = gateway.chat(response_format=JSON_SCHEMA)
     assert answer.status == 200
     assert sim.only("openai").json()["response_format"] == JSON_SCHEMA
+
+
+def test_special_characters_at_every_place_of_a_vector_block_pass_unchanged(gateway, sim):
+    texts = ["a" * before + special + "b" * 20 for before in range(34) for special in ('"', "\\", "\n", "\x01", "é", '\\"', "\U0001f600")]
+    messages = [{"role": "user", "content": text} for text in texts]
+    body = json.dumps({"messages": messages, "model": "gpt-4o"}).encode()
+    assert gateway.post(body).status == 200
+    assert sim.only("openai").json()["messages"] == messages
+
+
+def test_a_control_character_at_any_place_of_a_vector_block_is_refused(gateway, no_provider_called):
+    for before in range(34):
+        text = b"a" * before + b"\x01" + b"b" * 20
+        answer = gateway.post(b'{"model":"gpt-4o","messages":[{"role":"user","content":"' + text + b'"}]}')
+        assert_error(answer, 400, "invalid_request", "invalid_json")

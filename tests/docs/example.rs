@@ -1,0 +1,89 @@
+//! What the README shows: the worked example of the ranking, requests to paste, JSON.
+
+use neural_router::config::Config;
+use neural_router::openai::ChatRequest;
+use neural_router::rank;
+use serde_json::Value;
+
+use super::text::{documents, prose_and_blocks, read, table, word};
+
+/// The demo as the filter is configured with it, out of the rendered bootstrap.
+fn demo() -> Config {
+    let bootstrap = read("envoy/envoy.yaml");
+    let line = bootstrap.lines().find_map(|line| line.trim().strip_prefix("value: '{\"listen\"")).expect("the router seat's configuration");
+    let json = format!("{{\"listen\"{}", line.trim_end_matches('\'').replace("''", "'"));
+    Config::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn ranked(config: &Config, extra: &str) -> Vec<String> {
+    let workspace = config.workspaces.iter().next().expect("a workspace");
+    let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"Say hello."}}]{extra}}}"#);
+    let request = ChatRequest::parse(body.as_bytes()).expect("a request");
+    let plan = rank::plan(config, workspace, &request).expect("a plan");
+    plan.candidates.iter().map(|candidate| candidate.model.id.clone()).collect()
+}
+
+#[test]
+fn the_worked_example_of_the_ranking_is_what_the_filter_does() {
+    let demo = demo();
+    let (claude, gpt, llama) = ("claude-sonnet", "gpt-4o", "llama-3.3-70b");
+    for (extra, expected) in [
+        ("", [claude, gpt, llama]),
+        (r#","route":{"objective":"quality"}"#, [claude, gpt, llama]),
+        (r#","route":{"objective":"cost"}"#, [llama, gpt, claude]),
+        (r#","route":{"objective":"latency"}"#, [llama, gpt, claude]),
+        (r#","max_tokens":8000"#, [llama, gpt, claude]),
+    ] {
+        assert_eq!(ranked(&demo, extra), expected, "{extra}");
+    }
+}
+
+#[test]
+fn the_figures_of_the_worked_example_are_those_of_the_demo() {
+    let demo = demo();
+    let rank::QualityPerDollar { lambda, c0_usd, delta } = rank::QualityPerDollar::DEFAULT;
+    assert!(read("README.md").contains(&format!("λ = {lambda}, *c*₀ = ${c0_usd}, δ = {delta}")), "the constants");
+    let (prompt, answer) = (6.0, 500.0);
+    for row in table("ranking") {
+        let id = word(&row[0]).expect("a model");
+        let model = demo.catalog.find(id).and_then(|index| demo.catalog.model(index)).unwrap_or_else(|| panic!("{id}"));
+        let latency = model.deployments[0].latency.expect("a figure");
+        let (quality, price) = (model.quality.default, model.price);
+        let usd = (prompt * price.input as f64 + answer * price.output as f64) / 1e9;
+        let factor = 1.0 + usd / c0_usd;
+        let expected = [
+            format!("`{id}`"),
+            quality.to_string(),
+            format!("${usd:.6}"),
+            format!("{quality} − {lambda}·ln({factor:.3}) = {:.4}", quality - lambda * factor.ln()),
+            format!("{:.0} ms", latency.first_token_ms + answer / latency.tokens_per_second * 1000.0),
+        ];
+        assert_eq!(row, expected);
+    }
+}
+
+#[test]
+fn every_request_of_the_readme_is_one_the_filter_takes() {
+    let demo = demo();
+    let workspace = demo.workspaces.iter().next().expect("a workspace");
+    let (_, blocks) = prose_and_blocks(&read("README.md"));
+    let bodies: Vec<String> = blocks
+        .iter()
+        .filter(|block| block.contains("/v1/chat/completions"))
+        .filter_map(|block| block.split_once("-d '").and_then(|(_, rest)| rest.split('\'').next()).map(str::to_owned))
+        .collect();
+    assert!(bodies.len() >= 2, "{bodies:?}");
+    for body in bodies {
+        let request = ChatRequest::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        rank::plan(&demo, workspace, &request).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+    }
+}
+
+#[test]
+fn json_that_is_shown_is_json() {
+    for (document, text) in documents() {
+        for block in text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).filter(|block| !block.contains('…')) {
+            serde_json::from_str::<Value>(block).unwrap_or_else(|error| panic!("{document}: {error}:\n{block}"));
+        }
+    }
+}
