@@ -49,6 +49,11 @@ struct Caller {
 /// `x-forwarded-proto` Envoy finds no route; the provider seat takes it off.
 const PASSED_ON: [&str; 7] = [":method", ":scheme", "idempotency-key", "traceparent", "tracestate", "x-forwarded-proto", "x-request-id"];
 
+/// What Envoy retries, which is how the next candidate gets its turn: no connection, no answer, and
+/// the 503 that the provider seat makes of every failure (the route has `retriable_status_codes`).
+/// A call with one candidate has none, and Envoy need not keep a copy of its body.
+const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
+
 const USER_AGENT: &[u8] = concat!("neural-router/", env!("CARGO_PKG_VERSION")).as_bytes();
 
 /// Seconds after which a caller may try again, when no provider said.
@@ -168,6 +173,9 @@ impl Router {
             ("x-envoy-upstream-rq-per-try-timeout-ms", per_try.as_bytes()),
             ("x-envoy-upstream-rq-timeout-ms", total.as_bytes()),
         ]);
+        if handoff.candidates.len() > 1 {
+            headers.push(("x-envoy-retry-on", RETRY_ON));
+        }
         host::set_headers(Side::Request, headers);
         host::reroute();
         self.phase = Phase::Sent;

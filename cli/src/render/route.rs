@@ -6,13 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{extension, millis, typed};
 
+const RETRIABLE: u16 = 503;
+
 /// More than a configuration can ask for; the filter sets the number of each call by header.
 const RETRIES: u32 = 16;
-
-/// Retried is what happens before an answer began, and the one status to which the provider seat
-/// turns every failure worth another candidate. Not `5xx`: whether a status is final is the seat's verdict.
-const RETRY_ON: &str = "connect-failure,refused-stream,reset,retriable-status-codes";
-const RETRIABLE: u16 = 503;
 
 /// Filter state that names the cluster of the next attempt.
 const POINTER: &str = "wasm.nr_next";
@@ -78,7 +75,8 @@ fn by_pointer(config: &Config) -> Value {
 
 fn retry_policy(config: &Config) -> Value {
     json!({
-        "retry_on": RETRY_ON,
+        // Which failures are retried is said by the filter, call by call: a call with one candidate has
+        // nothing to retry, and Envoy need not keep a copy of its body.
         "retriable_status_codes": [RETRIABLE],
         "num_retries": RETRIES,
         "refresh_cluster_on_retry": true,
