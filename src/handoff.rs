@@ -158,6 +158,11 @@ impl Trail {
         });
     }
 
+    /// Whether the last attempt is still under way.
+    pub fn pending(&self) -> bool {
+        self.0.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending)
+    }
+
     /// Notes how the last attempt ended; the first word counts.
     pub fn end(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>, now_ms: u64) {
         if let Some(attempt) = self.0.last_mut().filter(|attempt| attempt.outcome == Outcome::Pending) {

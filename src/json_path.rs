@@ -1,7 +1,7 @@
 //! Where in a JSON text an error lies, as a path people can follow: `models[2].price.input_per_m`.
 //!
 //! Serde's errors know a line and a column. Walking the text up to there costs nothing until there
-//! is an error, and a hundred kilobytes less in the module than tracking the path while reading.
+//! is an error, and forty kilobytes less in the module than tracking the path while reading.
 
 /// The path of the value that is being read just before `line` and `column` (1-based, in bytes),
 /// as `serde_json` counts them; `.` for the whole document.

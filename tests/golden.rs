@@ -149,7 +149,6 @@ fn request(codec: &dyn Codec, fixture: &Fixture) -> String {
     let recorded: RequestFixture<'_> = serde_json::from_slice(&fixture.bytes).unwrap_or_else(|error| panic!("{}: {error}", fixture.case));
     let CallFixture { model, stream, max_output } = recorded.call;
     let call = Call { model, stream, stream_options: stream.then_some(r#"{"include_usage":true}"#), max_output };
-    let outbound = codec.outbound(&call);
     let (body, changes) = match codec.request(&call, recorded.body.get()) {
         Ok(translated) => translated,
         Err(refusal) => return failed(&refusal),
@@ -158,8 +157,8 @@ fn request(codec: &dyn Codec, fixture: &Fixture) -> String {
         let spliced = [head.as_slice(), recorded.body.get().as_bytes().get(1..).unwrap_or_default()].concat();
         assert_eq!(spliced, body, "{}: the head and the translation differ", fixture.case);
     }
-    let mut golden = format!("POST {}\n", outbound.path);
-    for (name, value) in outbound.headers {
+    let mut golden = format!("POST {}\n", codec.path(&call));
+    for (name, value) in codec.headers() {
         let _ = writeln!(golden, "{name}: {value}");
     }
     let _ = writeln!(golden, "\n{}", indented(&body));

@@ -44,6 +44,10 @@ pub struct Needs {
     pub json_schema: bool,
     /// It says `reasoning_effort`, other than `none`.
     pub reasoning: bool,
+    /// `n` is not 1.
+    pub several_choices: bool,
+    /// It has `functions`, which `tools` replaced in 2023.
+    pub functions: bool,
 }
 
 /// Why a body is not a request.
@@ -119,11 +123,13 @@ impl<'a> ChatRequest<'a> {
             include_usage: include_usage(stream_options)?,
             max_output: count(seen.max_completion_tokens)?.or(count(seen.max_tokens)?),
             needs: Needs {
-                tools: seen.tools.is_some_and(|member| !matches!(member.value, "null" | "[]")),
+                tools: [seen.tools, seen.functions].into_iter().flatten().any(|member| !matches!(member.value, "null" | "[]")),
                 parallel_tools: flag(seen.parallel_tool_calls)?.unwrap_or(false) && seen.tools.is_some(),
                 vision: weight.images > 0,
                 json_object: response_format(seen.response_format)? == Some("json_object"),
                 json_schema: response_format(seen.response_format)? == Some("json_schema"),
+                several_choices: seen.n.is_some_and(|member| !matches!(member.value, "null" | "1")),
+                functions: seen.functions.is_some_and(|member| !matches!(member.value, "null" | "[]")),
                 reasoning: seen.reasoning_effort.is_some_and(|member| !matches!(member.value, "null" | r#""none""#)),
             },
             prompt_tokens: text_tokens + weight.messages as u64 * TOKENS_PER_MESSAGE + weight.images as u64 * TOKENS_PER_IMAGE,
@@ -180,6 +186,8 @@ struct Seen<'m, 'a> {
     max_tokens: Option<&'m Member<'a>>,
     max_completion_tokens: Option<&'m Member<'a>>,
     tools: Option<&'m Member<'a>>,
+    functions: Option<&'m Member<'a>>,
+    n: Option<&'m Member<'a>>,
     parallel_tool_calls: Option<&'m Member<'a>>,
     response_format: Option<&'m Member<'a>>,
     reasoning_effort: Option<&'m Member<'a>>,
@@ -197,7 +205,9 @@ impl<'m, 'a> Seen<'m, 'a> {
             "stream_options" => &mut self.stream_options,
             "max_tokens" => &mut self.max_tokens,
             "max_completion_tokens" => &mut self.max_completion_tokens,
-            "tools" | "functions" => &mut self.tools,
+            "tools" => &mut self.tools,
+            "functions" => &mut self.functions,
+            "n" => &mut self.n,
             "parallel_tool_calls" => &mut self.parallel_tool_calls,
             "response_format" => &mut self.response_format,
             "reasoning_effort" => &mut self.reasoning_effort,
@@ -304,6 +314,9 @@ mod tests {
             (r#""response_format":{"type":"text"}"#, none),
             (r#""response_format":{"type":"json_object"}"#, Needs { json_object: true, ..none }),
             (r#""response_format":{"json_schema":{},"type":"json_schema"}"#, Needs { json_schema: true, ..none }),
+            (r#""functions":[{}]"#, Needs { tools: true, functions: true, ..none }),
+            (r#""n":1"#, none),
+            (r#""n":2"#, Needs { several_choices: true, ..none }),
             (r#""reasoning_effort":"none""#, none),
             (r#""reasoning_effort":"low""#, Needs { reasoning: true, ..none }),
         ] {

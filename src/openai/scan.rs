@@ -3,7 +3,7 @@
 //!
 //! A gateway reads every body and changes almost none of it, so this is where its time goes.
 //! `serde_json` skips four bytes at a time on a 32-bit target; strings here are skipped sixteen at
-//! a time, which the compiler turns into vector instructions (docs/decisions/0004). Nesting is
+//! a time with vector instructions where there are any (docs/decisions/0004). Nesting is
 //! walked, not recursed into, and bounded.
 
 /// Where and why a text is not JSON.

@@ -1,6 +1,6 @@
 //! The contract between a wire protocol and the seat that carries it.
 
-use crate::openai::Usage;
+use crate::openai::{Needs, Usage};
 use crate::sse::Event;
 
 /// What a codec needs to know of a call, besides its body.
@@ -14,15 +14,6 @@ pub struct Call<'a> {
     pub stream_options: Option<&'a str>,
     /// Longest answer of the model in tokens, for protocols that demand a bound.
     pub max_output: u64,
-}
-
-/// Where a request goes: path below the provider's base path, and headers of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outbound {
-    /// Begins with a slash.
-    pub path: &'static str,
-    /// Protocol headers other than credentials.
-    pub headers: &'static [(&'static str, &'static str)],
 }
 
 /// How a request body becomes the provider's.
@@ -91,8 +82,15 @@ pub struct Failed {
 
 /// One wire protocol.
 pub trait Codec: Sync {
-    /// Where a call goes.
-    fn outbound(&self, call: &Call<'_>) -> Outbound;
+    /// Where a call goes, below the provider's base path; begins with a slash.
+    fn path(&self, call: &Call<'_>) -> &'static str;
+
+    /// Headers of the protocol, other than credentials.
+    fn headers(&self) -> &'static [(&'static str, &'static str)];
+
+    /// A need of a request for which the protocol has no words, whatever the model; such a
+    /// candidate is not asked.
+    fn lacks(&self, needs: &Needs) -> Option<&'static str>;
 
     /// How the body gets there.
     fn body(&self, call: &Call<'_>) -> RequestBody;

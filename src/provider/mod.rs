@@ -10,6 +10,6 @@ pub mod openai;
 mod registry;
 mod scrub;
 
-pub use codec::{Answer, Call, Codec, Envelope, Failed, Fault, Outbound, Progress, RequestBody, StreamCodec};
+pub use codec::{Answer, Call, Codec, Envelope, Failed, Fault, Progress, RequestBody, StreamCodec};
 pub use registry::{Credential, Protocol};
 pub use scrub::scrub;

@@ -1,18 +1,26 @@
 //! OpenAI's own protocol, and every vendor that speaks it: the call passes through, and the answer
 //! gets our id, the served model and `routing` spliced in.
 
-use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, Outbound, Progress, RequestBody, StreamCodec};
+use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, Progress, RequestBody, StreamCodec};
 use super::scrub;
-use crate::openai::Usage;
 use crate::openai::members::{Members, decode, encode};
+use crate::openai::{Needs, Usage};
 use crate::sse::{Event, write_data};
 
 /// `POST /chat/completions` (<https://platform.openai.com/docs/api-reference/chat>).
 pub struct OpenAi;
 
 impl Codec for OpenAi {
-    fn outbound(&self, _: &Call<'_>) -> Outbound {
-        Outbound { path: "/chat/completions", headers: &[] }
+    fn path(&self, _: &Call<'_>) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    fn lacks(&self, _: &Needs) -> Option<&'static str> {
+        None
     }
 
     fn body(&self, call: &Call<'_>) -> RequestBody {

@@ -29,7 +29,7 @@ impl Credential {
     const X_API_KEY: Self = Self { header: "x-api-key", prefix: "" };
 }
 
-static PROTOCOLS: [Protocol; 3] = [
+static PROTOCOLS: &[Protocol] = &[
     Protocol { name: "openai", base_url: Some("https://api.openai.com/v1"), credential: Credential::BEARER, codec: &openai::OpenAi },
     Protocol {
         name: "anthropic",

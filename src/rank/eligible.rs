@@ -1,7 +1,7 @@
 //! Hard conditions: what a model must be to be asked at all.
 
-use crate::config::catalog::{Kind, Model};
-use crate::config::{Capabilities, Capability};
+use crate::config::catalog::{Kind, Model, Provider};
+use crate::config::{Capabilities, Capability, Catalog};
 use crate::openai::{ChatRequest, Needs};
 use crate::rejection::Rejection;
 
@@ -35,22 +35,34 @@ impl Obstacle {
 }
 
 /// The request member that states a need.
-fn param_of(capability: &str) -> &'static str {
+fn param_of(capability: &'static str) -> &'static str {
     match Capability::parse(capability) {
         Some(Capability::Tools) => "tools",
         Some(Capability::ParallelTools) => "parallel_tool_calls",
         Some(Capability::JsonObject | Capability::JsonSchema) => "response_format",
         Some(Capability::Reasoning) => "reasoning_effort",
-        Some(Capability::Vision) | None => "messages",
+        Some(Capability::Vision) => "messages",
+        // What a protocol lacks is named by its member.
+        None => capability,
     }
 }
 
-pub(super) fn check(model: &Model, request: &ChatRequest<'_>) -> Result<(), Obstacle> {
+/// Whether a provider's protocol has words for everything a request needs.
+pub(super) fn can_be_said(provider: &Provider, request: &ChatRequest<'_>) -> bool {
+    provider.protocol.codec.lacks(&request.needs).is_none()
+}
+
+pub(super) fn check(catalog: &Catalog, model: &Model, request: &ChatRequest<'_>) -> Result<(), Obstacle> {
     if model.kind != Kind::Chat {
         return Err(Obstacle::Kind);
     }
     if let Some(missing) = needed(request.needs).missing_from(model.capabilities).next() {
         return Err(Obstacle::Capability(missing.name()));
+    }
+    let mut providers = model.deployments.iter().filter_map(|deployment| catalog.provider(deployment)).peekable();
+    let lacking = providers.peek().and_then(|first| first.protocol.codec.lacks(&request.needs));
+    if let Some(name) = lacking.filter(|_| !providers.any(|provider| can_be_said(provider, request))) {
+        return Err(Obstacle::Capability(name));
     }
     let estimated = request.prompt_tokens.saturating_add(request.max_output.unwrap_or(1));
     let window = model.context_window.0;

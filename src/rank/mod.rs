@@ -48,7 +48,7 @@ pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest
     let mut obstacle = None;
     let mut usable = |index: ModelIndex| -> Option<(ModelIndex, &'c Model)> {
         let model = config.catalog.model(index)?;
-        match eligible::check(model, request) {
+        match eligible::check(&config.catalog, model, request) {
             Ok(()) => Some((index, model)),
             Err(found) => {
                 obstacle = obstacle.take().max(Some(found));
@@ -79,7 +79,7 @@ pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest
     let mut candidates: Vec<Candidate<'c>> = Vec::new();
     for (_, model) in &models {
         for deployment in &model.deployments {
-            if let Some(provider) = config.catalog.provider(deployment) {
+            if let Some(provider) = config.catalog.provider(deployment).filter(|provider| eligible::can_be_said(provider, request)) {
                 candidates.push(Candidate { model, deployment, provider });
             }
         }

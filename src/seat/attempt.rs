@@ -100,7 +100,7 @@ impl Attempt {
 
     /// Whether nobody has said yet how the attempt ended.
     pub(super) fn pending(&self) -> bool {
-        self.trail.0.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending)
+        self.trail.pending()
     }
 
     /// The attempt was given up without an end of its own: why? `status` is the provider's, if its

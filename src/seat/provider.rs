@@ -51,14 +51,14 @@ enum Phase {
 /// Refusals are a sentence; whoever sends more is cut off.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
-/// Protocol headers of all codecs. An attempt leaves its headers, and the credential injected for
-/// it, in the map that the next attempt starts from: nothing of one provider may reach another.
+/// An attempt leaves its headers, and the credential injected for it, in the map that the next
+/// attempt starts from: nothing of one provider may reach another.
 fn strip_headers_of_earlier_attempts() {
     for protocol in Protocol::all() {
         host::remove_header(Side::Request, protocol.credential.header);
-    }
-    for name in ["anthropic-version", "anthropic-beta", "api-key", "x-goog-api-key"] {
-        host::remove_header(Side::Request, name);
+        for (name, _) in protocol.codec.headers() {
+            host::remove_header(Side::Request, name);
+        }
     }
 }
 
@@ -79,11 +79,10 @@ impl Provider {
         } else {
             host::remove_header(Side::Request, "x-forwarded-proto");
         }
-        let outbound = self.codec.outbound(&call);
-        host::set_header(Side::Request, ":path", [self.seat.base_path.as_str(), outbound.path].concat().as_bytes());
+        host::set_header(Side::Request, ":path", [self.seat.base_path.as_str(), self.codec.path(&call)].concat().as_bytes());
         host::set_header(Side::Request, ":authority", self.seat.authority.as_bytes());
         host::set_header(Side::Request, "accept", if call.stream { b"text/event-stream" } else { JSON });
-        for (name, value) in outbound.headers {
+        for (name, value) in self.codec.headers() {
             host::set_header(Side::Request, name, value.as_bytes());
         }
         match self.codec.body(&call) {

@@ -39,7 +39,6 @@ enum Phase {
 /// What of the request's headers is needed once the body is there.
 struct Caller {
     workspace: String,
-    key: String,
     pass: Vec<(String, Vec<u8>)>,
     request_id: Option<Vec<u8>>,
 }
@@ -111,6 +110,8 @@ impl Router {
             }
         }
         let (key, workspace) = authenticate(&self.config.workspaces, find("authorization"))?;
+        host::set_state(key::WORKSPACE, workspace.id.as_bytes());
+        host::set_state(key::KEY, key.id.as_bytes());
         if find("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
             return Err(Rejection::content_encoding());
         }
@@ -121,7 +122,6 @@ impl Router {
         let request_id = find("x-request-id").map(<[u8]>::to_vec);
         let caller = Caller {
             workspace: workspace.id.clone(),
-            key: key.id.clone(),
             request_id,
             pass: headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect(),
         };
@@ -152,8 +152,6 @@ impl Router {
         let Some(first) = handoff.candidates.first() else { return Err(Rejection::model_not_found(&request.model, "model")) };
         host::set_state(key::PLAN, &handoff.encode());
         host::set_state(key::NEXT, first.cluster.as_bytes());
-        host::set_state(key::WORKSPACE, caller.workspace.as_bytes());
-        host::set_state(key::KEY, caller.key.as_bytes());
         host::set_state(key::MODEL, request.model.as_bytes());
         host::set_state(key::PATH, b"/v1/chat/completions");
 
@@ -298,5 +296,17 @@ impl HttpContext for Router {
             None => self.exhausted(status.and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok())),
         };
         self.refuse(&rejection)
+    }
+
+    /// When the client leaves, this comes before the provider seat's last word, and the access log
+    /// is written in between.
+    fn on_log(&mut self) {
+        if !matches!(self.phase, Phase::Sent) {
+            return;
+        }
+        if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {
+            trail.end(Outcome::Cancelled, None, None, host::now_ms());
+            host::set_state(key::TRAIL, &trail.encode());
+        }
     }
 }

@@ -118,6 +118,10 @@ impl<'g> Call<'g> {
         self.retries = number("x-envoy-max-retries").unwrap_or(16);
         self.per_try_ms = number("x-envoy-upstream-rq-per-try-timeout-ms");
         self.deadline_ms = number("x-envoy-upstream-rq-timeout-ms").map(|ms| now_ms() + ms);
+        // The route's own policy names no failure: without this header there is no retry.
+        if headers.remove(b"x-envoy-retry-on").is_none_or(|conditions| conditions.is_empty()) {
+            self.retries = 0;
+        }
         self.headers = headers.clone();
         let mut pointer = vm(|vm| vm.streams[&self.client.id].cluster.clone());
         loop {

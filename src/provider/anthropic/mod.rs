@@ -17,8 +17,9 @@ mod response;
 mod stream;
 mod tools;
 
-use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, Outbound, RequestBody, StreamCodec};
+use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, RequestBody, StreamCodec};
 use super::scrub;
+use crate::openai::Needs;
 use json::Object;
 
 /// `POST /v1/messages`.
@@ -26,8 +27,16 @@ pub struct Anthropic;
 
 impl Codec for Anthropic {
     /// <https://platform.claude.com/docs/en/api/versioning>.
-    fn outbound(&self, _: &Call<'_>) -> Outbound {
-        Outbound { path: "/v1/messages", headers: &[("anthropic-version", "2023-06-01")] }
+    fn path(&self, _: &Call<'_>) -> &'static str {
+        "/v1/messages"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("anthropic-version", "2023-06-01")]
+    }
+
+    fn lacks(&self, needs: &Needs) -> Option<&'static str> {
+        [(needs.several_choices, "n"), (needs.functions, "functions")].into_iter().find_map(|(needed, name)| needed.then_some(name))
     }
 
     fn body(&self, _: &Call<'_>) -> RequestBody {
