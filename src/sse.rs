@@ -34,8 +34,11 @@ pub struct Decoder {
 }
 
 /// Providers send kilobytes per event; tool arguments and base64 audio make some larger. Without
-/// a bound one endless line would fill the VM.
-pub const MAX_EVENT_BYTES: usize = 8 << 20;
+/// a bound a few endless lines would fill the VM.
+pub const MAX_EVENT_BYTES: usize = 2 << 20;
+
+/// What is kept of a buffer after a large event: streams live long, and most events are small.
+const KEPT_BYTES: usize = 64 << 10;
 
 impl Decoder {
     /// Takes the next piece and calls `each` for every event that is complete with it. Stops at
@@ -67,6 +70,7 @@ impl Decoder {
                 self.take_line(&line, &mut each)?;
                 self.line = line;
                 self.line.clear();
+                self.line.shrink_to(KEPT_BYTES);
             }
         }
         Ok(self.append(piece)?)
@@ -128,6 +132,7 @@ impl Decoder {
         };
         self.has_data = false;
         self.data.clear();
+        self.data.shrink_to(KEPT_BYTES);
         self.name.clear();
         outcome
     }

@@ -82,6 +82,10 @@ const TOKENS_PER_MESSAGE: u64 = 4;
 /// has to keep hopeless candidates out, and a wrong exclusion is worse than a refused attempt.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// They travel in the plan and stay in memory for as long as the call; what is documented of them
+/// takes fifty bytes.
+const MAX_STREAM_OPTIONS_BYTES: usize = 4096;
+
 impl<'a> ChatRequest<'a> {
     /// Reads a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
@@ -108,11 +112,16 @@ impl<'a> ChatRequest<'a> {
         };
         let Some(weight) = weight else { return Err(BadRequest::invalid("messages", "required: an array of messages")) };
         let stream = flag(seen.stream)?.unwrap_or(false);
-        let cuts = members.cuts(|member| match member.name.as_ref() {
+        let mut cuts = members.cuts(|member| match member.name.as_ref() {
             "model" | "route" => true,
             "stream_options" => stream,
             _ => false,
         });
+        // What is handed on begins with the brace: an OpenAI-protocol provider's body is begun anew there.
+        let lead = text.len() - text.trim_start_matches([' ', '\t', '\n', '\r']).len();
+        if lead > 0 {
+            cuts.insert(0, 0..lead);
+        }
         let stream_options = seen.stream_options.map(|member| member.value).filter(|value| *value != "null");
         let tools_bytes = seen.tools.map_or(0, |member| member.value.len()) as u64;
         let text_tokens = (weight.text_bytes as u64 + tools_bytes) / BYTES_PER_TOKEN;
@@ -240,6 +249,9 @@ fn count(member: Option<&Member<'_>>) -> Result<Option<u64>, BadRequest> {
 
 fn include_usage(stream_options: Option<&str>) -> Result<bool, BadRequest> {
     let Some(value) = stream_options else { return Ok(false) };
+    if value.len() > MAX_STREAM_OPTIONS_BYTES {
+        return Err(BadRequest::invalid("stream_options", format!("at most {MAX_STREAM_OPTIONS_BYTES} bytes")));
+    }
     let members = Members::read(value).map_err(|_| BadRequest::invalid("stream_options", "expected an object"))?;
     match members.find("include_usage").map(|member| member.value) {
         None | Some("false" | "null") => Ok(false),
@@ -280,6 +292,8 @@ mod tests {
             (format!(r#"{{"model":"m","route":{{}},{messages},"seed":7}}"#), format!(r#"{{{messages},"seed":7}}"#)),
             (format!(r#"{{"model":"m",{messages},"route":{{"objective":"cost"}}}}"#), format!(r#"{{{messages}}}"#)),
             (format!(r#"{{"model":"m",{messages},"stream_options":{{}},"stream":true}}"#), format!(r#"{{{messages},"stream":true}}"#)),
+            (format!(" \r\n\t{{\"model\":\"m\",{messages}}} "), format!(r#"{{{messages}}} "#)),
+            (format!("\n {{{messages},\"model\":\"m\"}}"), format!(r#"{{{messages}}}"#)),
             (format!(r#"{{"model":"m",{messages},"stream_options":null}}"#), format!(r#"{{{messages},"stream_options":null}}"#)),
         ] {
             assert_eq!(bare(&body), expected, "{body}");
@@ -346,6 +360,7 @@ mod tests {
             (with(r#""max_tokens":-1"#), "max_tokens"),
             (with(r#""max_completion_tokens":1.5"#), "max_completion_tokens"),
             (with(r#""stream_options":[]"#), "stream_options"),
+            (with(&format!(r#""stream_options":{{"z":"{}"}}"#, "z".repeat(5_000))), "stream_options"),
             (with(r#""stream_options":{"include_usage":1}"#), "stream_options.include_usage"),
             (with(r#""response_format":"json""#), "response_format"),
             (with(r#""response_format":{"type":"xml"}"#), "response_format.type"),

@@ -25,6 +25,9 @@ pub struct Route<'a> {
     pub task_class: Option<Cow<'a, str>>,
 }
 
+/// Sixteen model ids of the longest kind and the rest take 3 KB.
+const MAX_ROUTE_BYTES: usize = 16 << 10;
+
 /// More fallbacks than any catalogue needs only make the plan long.
 const MAX_FALLBACKS: usize = 16;
 
@@ -34,6 +37,9 @@ const MAX_LATENCY_MS: u32 = 3_600_000;
 impl<'a> Route<'a> {
     /// Reads the member's value; `null` is as good as nothing.
     pub(super) fn parse(value: &'a str) -> Result<Self, BadRequest> {
+        if value.len() > MAX_ROUTE_BYTES {
+            return Err(BadRequest::invalid("route", format!("at most {MAX_ROUTE_BYTES} bytes")));
+        }
         // Serde would also read a struct from an array.
         if value != "null" && !value.starts_with('{') {
             return Err(BadRequest::invalid("route", "expected an object"));
@@ -82,6 +88,7 @@ mod tests {
     fn an_error_names_the_member() {
         for (value, param) in [
             (r#"[]"#, "route"),
+            (&format!(r#"{{"fallbacks":["{}"]}}"#, "x".repeat(20_000)), "route"),
             (r#"{"objectives":"cost"}"#, "route.objectives"),
             (r#"{"objective":5}"#, "route.objective"),
             (r#"{"fallbacks":"a"}"#, "route.fallbacks"),

@@ -1,9 +1,12 @@
 //! OpenAI's own protocol, and every vendor that speaks it: the call passes through, and the answer
 //! gets our id, the served model and `routing` spliced in.
 
+use std::borrow::Cow;
+
 use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, Progress, RequestBody, StreamCodec};
 use super::scrub;
 use crate::openai::members::{Members, decode, encode};
+use crate::openai::scan::{Scan, Stop};
 use crate::openai::{Needs, Usage};
 use crate::sse::{Event, write_data};
 
@@ -124,7 +127,10 @@ impl StreamCodec for Stream {
             write_data(b"[DONE]", out);
             return Ok(Progress::Done);
         }
-        let members = Members::read(event.data).map_err(|_| Fault::Malformed)?;
+        // Several `data` lines are joined by line feeds, which a JSON text may have between its tokens
+        // and a `data` line may not.
+        let data = if event.data.contains('\n') { Cow::Owned(event.data.replace('\n', " ")) } else { Cow::Borrowed(event.data) };
+        let members = Members::read(&data).map_err(|_| Fault::Malformed)?;
         in_band_error(&members)?;
         let Some(choices) = members.find("choices").map(|member| member.value) else { return Err(Fault::Malformed) };
         if let Some(usage) = members.find("usage").and_then(|member| Usage::parse(member.value)) {
@@ -182,8 +188,14 @@ fn carries_content(choices: &str) -> bool {
 }
 
 fn each_choice(choices: &str, holds: impl Fn(&Members<'_>) -> bool) -> bool {
-    let choices = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(choices).unwrap_or_default();
-    choices.iter().any(|choice| Members::read(choice.get()).is_ok_and(|choice| holds(&choice)))
+    let mut any = false;
+    // The text has been gone over before: an error means that it is no array.
+    let _ = Scan::new(choices).array(|scan, _| {
+        let choice = scan.value()?;
+        any = any || Members::read(choice).is_ok_and(|choice| holds(&choice));
+        Ok::<_, Stop>(())
+    });
+    any
 }
 
 #[cfg(test)]
@@ -250,6 +262,14 @@ mod tests {
         assert!(hidden.ends_with("data: [DONE]\n\n"), "{hidden}");
         let (shown, _) = run(&datas, &Envelope { include_usage: true, ..ENVELOPE });
         assert_eq!(shown.matches("data: ").count(), 5);
+    }
+
+    #[test]
+    fn an_event_of_several_lines_reaches_the_client_in_one() {
+        let (out, progress) = run(&["{\n \"model\": \"m\",\n \"choices\": [{\"delta\":{\"content\":\"a\\nb\"}}]\n}"], &ENVELOPE);
+        assert_eq!(progress, [Ok(Progress::Content)]);
+        assert_eq!(out.matches('\n').count(), 2, "{out}");
+        assert!(out.ends_with("\n\n") && out.contains(r#""a\nb""#), "{out}");
     }
 
     #[test]

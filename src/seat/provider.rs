@@ -44,12 +44,18 @@ enum Phase {
     Refusal(Attempt, u16),
     /// A streamed answer is arriving.
     Stream(Attempt, u16, Box<Stream>),
+    /// The client has its answer; whatever else the provider sends is dropped.
+    Discard,
     /// Nothing more to do.
     Over,
 }
 
-/// Refusals are a sentence; whoever sends more is cut off.
+/// Refusals are a sentence; whoever sends more is not listened to.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
+
+/// Largest answer held: a whole one, or the beginning of a stream without a token. Envoy's own
+/// buffer is larger (`request_body_buffer_limit`) and its overflow would end the call.
+const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// An attempt leaves its headers, and the credential injected for it, in the map that the next
 /// attempt starts from: nothing of one provider may reach another.
@@ -76,6 +82,8 @@ impl Provider {
         let Some(call) = attempt.call() else { return Action::Pause };
         if attempt.is_retry() {
             strip_headers_of_earlier_attempts();
+            // The same key with another body would be a conflict.
+            host::remove_header(Side::Request, "idempotency-key");
         } else {
             host::remove_header(Side::Request, "x-forwarded-proto");
         }
@@ -202,7 +210,14 @@ impl Provider {
         Rejection::refused_by_provider(&message, failed.param, failed.code.as_deref())
     }
 
-    fn refusal_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
+    /// An answer larger than any is none.
+    fn too_large(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
+        attempt.end(Outcome::Malformed, Some(status), None);
+        host::replace_body(Side::Response, body_size, b"");
+        self.fail()
+    }
+
+    fn refusal_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize, end: bool) -> Action {
         let body = host::body(Side::Response, 0, body_size.min(MAX_REFUSAL_BYTES));
         attempt.end(Outcome::Refused, Some(status), None);
         let body = self.refused(&body).body();
@@ -212,7 +227,7 @@ impl Provider {
             Side::Response,
             vec![(":status", b"400"), ("content-type", JSON), ("content-length", length.as_bytes()), (outcome::HEADER, outcome::REFUSAL)],
         );
-        self.phase = Phase::Over;
+        self.phase = if end { Phase::Over } else { Phase::Discard };
         Action::Continue
     }
 
@@ -255,8 +270,19 @@ impl Provider {
 
     fn body_arrives(&mut self, body_size: usize, end: bool) -> Action {
         match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Whole(attempt, status) if body_size > MAX_HELD_BYTES => self.too_large(attempt, status, body_size),
+            Phase::Stream(attempt, status, stream) if !stream.begun() && body_size > MAX_HELD_BYTES => {
+                self.too_large(attempt, status, body_size)
+            }
             Phase::Whole(attempt, status) if end => self.answer_complete(attempt, status, body_size),
-            Phase::Refusal(attempt, status) if end => self.refusal_complete(attempt, status, body_size),
+            Phase::Refusal(attempt, status) if end || body_size >= MAX_REFUSAL_BYTES => {
+                self.refusal_complete(attempt, status, body_size, end)
+            }
+            Phase::Discard => {
+                host::replace_body(Side::Response, body_size, b"");
+                self.phase = Phase::Discard;
+                Action::Continue
+            }
             Phase::Stream(attempt, status, stream) => self.stream_continues(attempt, status, stream, body_size, end),
             phase @ (Phase::Whole(..) | Phase::Refusal(..)) => {
                 self.phase = phase;
@@ -275,7 +301,7 @@ impl Context for Provider {
         let (attempt, status) = match &mut self.phase {
             Phase::Head(attempt, _) | Phase::Translate(attempt) | Phase::Sent(attempt) => (attempt, None),
             Phase::Whole(attempt, status) | Phase::Refusal(attempt, status) | Phase::Stream(attempt, status, _) => (attempt, Some(*status)),
-            Phase::Start | Phase::Over => return true,
+            Phase::Start | Phase::Discard | Phase::Over => return true,
         };
         if attempt.pending() {
             attempt.abandoned(status);

@@ -201,6 +201,7 @@ impl Router {
         let advice = trail.0.iter().filter_map(|attempt| attempt.retry_after_s).min().unwrap_or(RETRY_AFTER_S);
         let attempts = trail.0.len();
         let message = match attempts {
+            0 => "no candidate could be reached".to_owned(),
             1 => "the only candidate tried could not answer; routing.attempts says why".to_owned(),
             _ => format!("none of the {attempts} candidates tried could answer; routing.attempts says why"),
         };

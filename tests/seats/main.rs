@@ -14,5 +14,6 @@ mod hostile;
 mod lifecycle;
 mod provider;
 mod ranking;
+mod regression;
 mod router;
 mod stream;

@@ -97,6 +97,8 @@ fn limits(config: &Config) -> Value {
         "stream_idle_timeout": millis(longest_silence),
         // A client whose stream is torn learns it at once, and still has time to read what was sent.
         "delayed_close_timeout": "0.250s",
+        // What a provider is told of the scheme is how it is reached, not what a client wrote.
+        "scheme_header_transformation": {"match_upstream": true},
         "max_request_headers_kb": MAX_HEADERS_KB,
         "common_http_protocol_options": {
             "idle_timeout": CONNECTION_IDLE_TIMEOUT,

@@ -4,7 +4,7 @@
 use neural_router::config::Config;
 use serde_json::{Map, Value, json};
 
-use super::{extension, millis, typed};
+use super::{extension, typed};
 
 const RETRIABLE: u16 = 503;
 
@@ -30,7 +30,7 @@ pub(super) fn configuration(config: &Config) -> Value {
                     "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
                     // Streams take as long as they take; the filter bounds attempts and calls by header.
                     "timeout": "0s",
-                    "retry_policy": retry_policy(config),
+                    "retry_policy": retry_policy(),
                 },
             }],
         }],
@@ -73,7 +73,7 @@ fn by_pointer(config: &Config) -> Value {
     )
 }
 
-fn retry_policy(config: &Config) -> Value {
+fn retry_policy() -> Value {
     json!({
         // Which failures are retried is said by the filter, call by call: a call with one candidate has
         // nothing to retry, and Envoy need not keep a copy of its body.
@@ -82,12 +82,5 @@ fn retry_policy(config: &Config) -> Value {
         "refresh_cluster_on_retry": true,
         // The next attempt goes to another provider: there is nobody to wait for.
         "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.010s"},
-        "per_try_idle_timeout": millis(idle_ms(config)),
     })
-}
-
-/// A broken stream is noticed in the end; but never before the filter's own timeouts, which fail over.
-fn idle_ms(config: &Config) -> u64 {
-    let longest = config.routing.first_token_timeout_ms.max(config.routing.answer_timeout_ms);
-    (u64::from(longest) + 5_000).max(60_000)
 }

@@ -1,0 +1,86 @@
+//! A test for every bug that got as far as a running gateway.
+
+use crate::fixture::{body, completion, gateway, good, streamed_text};
+use crate::host::{Reply, Request};
+
+/// Larger than any answer the provider seat holds.
+const TOO_LARGE: usize = (16 << 20) + 1;
+
+#[test]
+fn a_body_that_begins_with_white_space_is_json_for_every_provider() {
+    let mut gateway = gateway();
+    let compact = body(r#""model":"gpt-4o""#);
+    for lead in [" ", "\n", "  \r\n\t"] {
+        gateway.forget().will("openai", good(false));
+        let answer = gateway.call(Request::chat([lead, &compact].concat()));
+        assert_eq!(answer.status(), 200, "{lead:?}");
+        let received = gateway.only_received();
+        assert_eq!(received.json()["model"], "gpt-4o-2024-11-20", "{lead:?}");
+        assert_eq!(received.headers.text("content-length"), Some(received.body.len().to_string().as_str()), "{lead:?}");
+    }
+}
+
+#[test]
+fn an_event_of_several_data_lines_is_one_line_for_the_client() {
+    let mut gateway = gateway();
+    let event = "data: {\ndata:  \"id\": \"c\", \"model\": \"m\",\ndata:  \"choices\": [{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]\ndata: }\n\n";
+    gateway.will("openai", Reply::stream([event, "data: [DONE]\n\n"].concat()));
+    let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o","stream":true"#)));
+    assert_eq!(streamed_text(&answer.chunks()), "Hi");
+    assert_eq!(answer.routing()["selected"], "gpt-4o");
+}
+
+#[test]
+fn an_answer_larger_than_any_is_left_for_the_next_candidate() {
+    let whole = completion(&"x".repeat(TOO_LARGE));
+    let comments = ": keep-alive\n".repeat(TOO_LARGE / 13 + 1);
+    for (case, stream, reply) in
+        [("whole", false, Reply::json(200, whole)), ("a stream that never gets to its first token", true, Reply::stream(comments))]
+    {
+        let mut gateway = gateway();
+        gateway.will("openai", reply.in_pieces_of(1 << 20)).will("groq", good(stream));
+        let request = body(&format!(r#""model":"gpt-4o","stream":{stream},"route":{{"fallbacks":["llama"]}}"#));
+        let answer = gateway.call(Request::chat(request));
+        assert_eq!(answer.status(), 200, "{case}");
+        let attempts: Vec<_> = answer.attempts().into_iter().map(|(model, outcome, _)| [model, outcome]).collect();
+        assert_eq!(attempts, [["gpt-4o", "malformed"], ["llama", "ok"]], "{case}");
+    }
+}
+
+#[test]
+fn an_endless_refusal_is_answered_once_and_not_passed_on() {
+    let mut gateway = gateway();
+    gateway.will("openai", Reply::json(400, "x".repeat(1 << 20)).in_pieces_of(40_000));
+    let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o""#)));
+    assert_eq!((answer.status(), answer.json()["error"]["type"].as_str()), (400, Some("invalid_request")));
+    assert!(!answer.text().contains("xx"));
+}
+
+#[test]
+fn an_idempotency_key_belongs_to_the_first_body_it_was_sent_with() {
+    let mut gateway = gateway();
+    gateway.will("openai", Reply::json(500, "{}")).will("groq", good(false));
+    gateway.call(Request::chat(body(r#""model":"gpt-4o","route":{"fallbacks":["llama"]}"#)).header("idempotency-key", "k1"));
+    let keys: Vec<_> = gateway.received().iter().map(|received| received.headers.text("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!(keys, [Some("k1".to_owned()), None]);
+}
+
+#[test]
+fn what_a_protocol_cannot_say_does_not_end_the_call_at_its_turn() {
+    let mut gateway = gateway();
+    gateway.will("openai", Reply::json(500, "{}")).will("groq", good(false));
+    let request = body(r#""model":"gpt-4o","n":2,"route":{"fallbacks":["claude-sonnet","llama"]}"#);
+    let answer = gateway.call(Request::chat(request));
+    assert_eq!((answer.status(), answer.routing()["provider"].as_str()), (200, Some("groq")));
+
+    let answer = gateway.call(Request::chat(body(r#""model":"claude-sonnet","n":2"#)));
+    assert_eq!((answer.status(), answer.json()["error"]["param"].as_str()), (400, Some("n")));
+}
+
+#[test]
+fn large_stream_options_are_refused_before_they_are_kept() {
+    let mut gateway = gateway();
+    let options = format!(r#""model":"gpt-4o","stream":true,"stream_options":{{"z":"{}"}}"#, "z".repeat(5_000));
+    let answer = gateway.call(Request::chat(body(&options)));
+    assert_eq!((answer.status(), answer.json()["error"]["param"].as_str()), (400, Some("stream_options")));
+}
