@@ -138,6 +138,11 @@ pub fn reroute() {
     let _ = hostcalls::call_foreign_function("clear_route_cache", None);
 }
 
+/// Breaks the stream off, towards the client too.
+pub fn reset() {
+    let _ = hostcalls::reset_http_response();
+}
+
 /// Answers in the provider's stead.
 pub fn reply(status: u16, headers: Vec<(&str, &[u8])>, body: &[u8]) {
     let headers = headers.into_iter().filter_map(|(name, value)| Some((name, core::str::from_utf8(value).ok()?))).collect();

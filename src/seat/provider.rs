@@ -268,6 +268,22 @@ impl Provider {
         }
     }
 
+    /// Everything has been sent on and there is no body left to write to: a stream that was cut can
+    /// only be torn, so that nobody takes it for complete.
+    fn stream_ends_in_trailers(&mut self, attempt: &Attempt, status: u16, mut stream: Stream) -> Action {
+        if stream.over() {
+            return Action::Continue;
+        }
+        let _ = stream.take(attempt, status, b"", true);
+        if let Some(usage) = stream.usage() {
+            attempt.used(usage);
+        }
+        if !stream.complete() {
+            host::reset();
+        }
+        Action::Continue
+    }
+
     fn body_arrives(&mut self, body_size: usize, end: bool) -> Action {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Whole(attempt, status) if body_size > MAX_HELD_BYTES => self.too_large(attempt, status, body_size),
@@ -363,8 +379,7 @@ impl HttpContext for Provider {
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         host::clear_trailers(Side::Response);
         match core::mem::replace(&mut self.phase, Phase::Over) {
-            // Everything has been sent on; there is no body left to write to.
-            Phase::Stream(_, _, stream) if stream.begun() => Action::Continue,
+            Phase::Stream(attempt, status, stream) if stream.begun() => self.stream_ends_in_trailers(&attempt, status, *stream),
             Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _)
                 if self.response_held == 0 =>
             {

@@ -18,6 +18,7 @@ pub(super) struct Stream {
     held: Vec<u8>,
     begun: bool,
     over: bool,
+    complete: bool,
 }
 
 /// What the seat has to do next.
@@ -41,7 +42,16 @@ impl From<Broken> for Fault {
 
 impl Stream {
     pub(super) fn new(codec: Box<dyn StreamCodec>) -> Self {
-        Self { decoder: Decoder::default(), codec, routing: String::new(), read: 0, held: Vec::new(), begun: false, over: false }
+        Self {
+            decoder: Decoder::default(),
+            codec,
+            routing: String::new(),
+            read: 0,
+            held: Vec::new(),
+            begun: false,
+            over: false,
+            complete: false,
+        }
     }
 
     /// Takes the next bytes of the provider; `end` when they are the last.
@@ -65,7 +75,8 @@ impl Stream {
             outcome = codec.end(&envelope, &mut out);
             progress = if outcome.is_ok() { Progress::Done } else { progress };
         }
-        self.over = progress == Progress::Done || end;
+        self.complete = progress == Progress::Done && outcome.is_ok();
+        self.over = self.complete || end;
         let begins = !self.begun && progress != Progress::Preamble;
         match outcome {
             Ok(()) if begins => {}
@@ -91,6 +102,11 @@ impl Stream {
     /// Whether the client has been sent anything.
     pub(super) fn begun(&self) -> bool {
         self.begun
+    }
+
+    /// Whether the answer came to its proper end.
+    pub(super) fn complete(&self) -> bool {
+        self.complete
     }
 
     /// Whether nothing more of the answer can come.

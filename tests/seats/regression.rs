@@ -1,7 +1,7 @@
 //! A test for every bug that got as far as a running gateway.
 
-use crate::fixture::{body, completion, gateway, good, streamed_text};
-use crate::host::{Reply, Request};
+use crate::fixture::{body, chunks, chunks_cut_after, completion, gateway, good, streamed_text};
+use crate::host::{Finish, Reply, Request};
 
 /// Larger than any answer the provider seat holds.
 const TOO_LARGE: usize = (16 << 20) + 1;
@@ -83,4 +83,18 @@ fn large_stream_options_are_refused_before_they_are_kept() {
     let options = format!(r#""model":"gpt-4o","stream":true,"stream_options":{{"z":"{}"}}"#, "z".repeat(5_000));
     let answer = gateway.call(Request::chat(body(&options)));
     assert_eq!((answer.status(), answer.json()["error"]["param"].as_str()), (400, Some("stream_options")));
+}
+
+#[test]
+fn a_stream_that_is_cut_and_closed_by_trailers_is_torn_and_not_presented_as_complete() {
+    for (case, stream, finish) in
+        [("cut", chunks_cut_after(&["a", "b", "c"], 2), Finish::Torn), ("whole", chunks(&["a", "b", "c"]), Finish::Whole)]
+    {
+        for size in [7, 100_000] {
+            let mut gateway = gateway();
+            gateway.will("openai", Reply::stream(&stream).in_pieces_of(size).trailers(&[("x-end", "1")]));
+            let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o","stream":true"#)));
+            assert_eq!(answer.finish, finish, "{case} in pieces of {size}");
+        }
+    }
 }

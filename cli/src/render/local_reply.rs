@@ -42,7 +42,7 @@ fn replies(config: &Config) -> Vec<Reply> {
         refusal("response.code == 426", 426, "http_version", "HTTP/1.0 is not spoken here; use HTTP/1.1 or HTTP/2."),
         refusal("response.code == 431", 431, "headers_too_large", "The request headers are larger than the limit."),
         refusal(
-            "response.code >= 400 && response.code < 500 || response.code == 501",
+            "(response.code >= 400 && response.code < 500 || response.code == 501)",
             400,
             "malformed_http",
             "The request is not valid HTTP.",
