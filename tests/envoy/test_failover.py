@@ -1,12 +1,29 @@
 """The failover matrix: every fault, streaming or not, on the first candidate and on all of them."""
 
+import json
+
 import pytest
 
+import http2
 from configuration import PROVIDER_OF
 from faults import ROWS, ROW_NAMES
 from gateway import assert_error
 
 ROUTES = [("gpt-4o", "claude-sonnet"), ("claude-sonnet", "gpt-4o")]
+
+
+@pytest.fixture(params=["http1", "http2"])
+def ask(request, gateway):
+    """Makes a chat call, by either protocol of the listener."""
+    if request.param == "http1":
+        return gateway.chat
+
+    def over_http2(model: str, **fields):
+        payload = {"model": model, "messages": [{"role": "user", "content": "Say hello."}]} | fields
+        headers = http2.request_headers(gateway.port, "POST", "/v1/chat/completions", gateway.key)
+        return http2.exchange(gateway.port, headers, json.dumps(payload).encode())
+
+    return over_http2
 
 
 def attempts_of(routing: dict) -> list[dict]:
@@ -18,12 +35,12 @@ def attempts_of(routing: dict) -> list[dict]:
 
 @pytest.mark.parametrize("route", ROUTES, ids=["openai first", "anthropic first"])
 @pytest.mark.parametrize(("fault", "mode"), ROWS, ids=ROW_NAMES)
-def test_a_call_whose_first_candidate_fails_is_served_by_the_second(gateway, sim, fault, mode, route):
+def test_a_call_whose_first_candidate_fails_is_served_by_the_second(ask, sim, fault, mode, route):
     first, second = route
     fault.set(sim, PROVIDER_OF[first])
     sim.behave(PROVIDER_OF[second], text="Served by the second.")
 
-    answer = gateway.chat(first, route={"fallbacks": [second]}, stream=mode == "stream")
+    answer = ask(first, route={"fallbacks": [second]}, stream=mode == "stream")
 
     assert answer.status == 200, answer.body[:600]
     assert not answer.torn
@@ -44,12 +61,12 @@ def test_a_call_whose_first_candidate_fails_is_served_by_the_second(gateway, sim
 
 
 @pytest.mark.parametrize(("fault", "mode"), ROWS, ids=ROW_NAMES)
-def test_when_every_candidate_fails_the_answer_lists_what_was_tried(gateway, sim, fault, mode):
+def test_when_every_candidate_fails_the_answer_lists_what_was_tried(ask, sim, fault, mode):
     models = ["claude-sonnet", "llama-3.3-70b", "gpt-4o"]
     for provider in sim.providers:
         fault.set(sim, provider)
 
-    answer = gateway.chat(models[0], route={"fallbacks": models[1:]}, stream=mode == "stream")
+    answer = ask(models[0], route={"fallbacks": models[1:]}, stream=mode == "stream")
 
     assert_error(answer, 503, "no_provider_available")
     assert attempts_of(answer.routing) == [fault.attempt(model, PROVIDER_OF[model]) for model in models]
@@ -59,11 +76,11 @@ def test_when_every_candidate_fails_the_answer_lists_what_was_tried(gateway, sim
 
 
 @pytest.mark.parametrize(("fault", "mode"), ROWS, ids=ROW_NAMES)
-def test_a_fault_of_the_last_candidate_ends_a_call_that_had_another_fault_before(gateway, sim, fault, mode):
+def test_a_fault_of_the_last_candidate_ends_a_call_that_had_another_fault_before(ask, sim, fault, mode):
     sim.fault("openai", "status", status=502)
     fault.set(sim, "groq")
 
-    answer = gateway.chat("gpt-4o", route={"fallbacks": ["llama-3.3-70b"]}, stream=mode == "stream")
+    answer = ask("gpt-4o", route={"fallbacks": ["llama-3.3-70b"]}, stream=mode == "stream")
 
     assert_error(answer, 503, "no_provider_available")
     assert attempts_of(answer.routing) == [
