@@ -1,13 +1,10 @@
 //! Reading JSON that others wrote, in place: objects as their members, arrays element by element.
 //! Nothing is decoded before somebody asks, and no depth of nesting costs stack.
 
-use core::fmt;
 use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::openai::members::decode;
+use crate::openai::scan::{Scan, Stop};
 
 /// Members of one object, in order, values as written.
 pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a str)>);
@@ -18,7 +15,8 @@ const MAX_MEMBERS: usize = 512;
 impl<'a> Object<'a> {
     /// The one object in `text`.
     pub(super) fn read(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let mut scan = Scan::new(text);
+        Self::take(&mut scan).filter(|_| scan.end().is_ok())
     }
 
     /// The first member of this name; `null` counts as absent, as in both APIs.
@@ -52,28 +50,28 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
+/// Something an array can have as its elements.
+pub(super) trait Element<'a>: Sized {
+    /// Goes over the next value; `None` if it is of another kind.
+    fn take(scan: &mut Scan<'a>) -> Option<Self>;
+}
 
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Object<'de>;
+impl<'a> Element<'a> for Object<'a> {
+    fn take(scan: &mut Scan<'a>) -> Option<Self> {
+        let mut all = Vec::with_capacity(4);
+        let outcome = scan.object(|scan, name| {
+            let name = decode(name).filter(|_| all.len() < MAX_MEMBERS).ok_or(Stop::TooDeep)?;
+            all.push((name, scan.value()?));
+            Ok::<_, Stop>(())
+        });
+        outcome.is_ok().then_some(Self(all))
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut all = Vec::with_capacity(4);
-                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let name = decode(name.get()).filter(|_| all.len() < MAX_MEMBERS);
-                    all.push((name.ok_or_else(|| A::Error::custom("not a member"))?, value.get()));
-                }
-                Ok(Object(all))
-            }
-        }
-
-        deserializer.deserialize_map(Collect)
+/// Any value, as written.
+impl<'a> Element<'a> for &'a str {
+    fn take(scan: &mut Scan<'a>) -> Option<Self> {
+        scan.value().ok()
     }
 }
 
@@ -87,51 +85,26 @@ pub(super) enum Halt<E> {
     Visitor(E),
 }
 
-/// Calls `visit` with each element of the array in `text`.
-pub(super) fn elements<'a, T: Deserialize<'a>, E>(
+impl<E> From<Stop> for Halt<E> {
+    fn from(_: Stop) -> Self {
+        Self::NotAnArray
+    }
+}
+
+/// Calls `visit` with each element of the array in `text`; returns how many there are.
+pub(super) fn elements<'a, T: Element<'a>, E>(
     text: &'a str,
     max: usize,
-    visit: impl FnMut(usize, T) -> Result<(), E>,
+    mut visit: impl FnMut(usize, T) -> Result<(), E>,
 ) -> Result<usize, Halt<E>> {
-    struct Each<'s, T, F, E> {
-        visit: F,
-        index: &'s mut usize,
-        halt: &'s mut Option<E>,
-        max: usize,
-        element: core::marker::PhantomData<T>,
-    }
-
-    impl<'de, T: Deserialize<'de>, E, F: FnMut(usize, T) -> Result<(), E>> Visitor<'de> for Each<'_, T, F, E> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
-            while let Some(element) = array.next_element::<T>()? {
-                if *self.index == self.max {
-                    return Err(A::Error::custom("too many"));
-                }
-                if let Err(reason) = (self.visit)(*self.index, element) {
-                    *self.halt = Some(reason);
-                    return Err(A::Error::custom("halted"));
-                }
-                *self.index += 1;
-            }
-            Ok(())
-        }
-    }
-
-    if !text.starts_with('[') {
-        return Err(Halt::NotAnArray);
-    }
-    let (mut index, mut halt) = (0, None);
-    let each = Each { visit, index: &mut index, halt: &mut halt, max, element: core::marker::PhantomData };
-    match serde_json::Deserializer::from_str(text).deserialize_seq(each) {
-        Ok(()) => Ok(index),
-        Err(_) => Err(halt.map_or(Halt::Element(index), Halt::Visitor)),
-    }
+    let mut count = 0;
+    Scan::new(text).array(|scan, index| {
+        let element = T::take(scan).filter(|_| index < max).ok_or(Halt::Element(index))?;
+        visit(index, element).map_err(Halt::Visitor)?;
+        count += 1;
+        Ok::<_, Halt<E>>(())
+    })?;
+    Ok(count)
 }
 
 /// What stands between the quotes of a string literal; `None` if it is something else.
@@ -221,7 +194,7 @@ mod tests {
     #[test]
     fn depth_and_number_cannot_exhaust_the_stack_or_memory() {
         let deep = [r#"{"a":"#, &"[".repeat(200_000), &"]".repeat(200_000), "}"].concat();
-        assert!(Object::read(&deep).is_some());
+        assert!(Object::read(&deep).is_none());
         let many = ["{", &r#""a":1,"#.repeat(100_000), r#""b":1}"#].concat();
         assert!(Object::read(&many).is_none());
     }

@@ -8,7 +8,6 @@ use super::generation::Generation;
 use super::json::{Halt, Object, elements, inner, is_blank};
 use super::tools::Choice;
 use crate::provider::Failed;
-use serde_json::value::RawValue;
 
 /// Appends `,` and a member whose value is JSON.
 pub(super) fn member(name: &str, value: &str, out: &mut Vec<u8>) {
@@ -102,7 +101,7 @@ pub(super) fn stop_sequences(body: &Object<'_>, adjustments: &mut Adjustments, o
         Some(())
     };
     if stop.starts_with('[') {
-        elements(stop, MAX_STOPS, |index, literal: &RawValue| take(literal.get()).ok_or(index)).map_err(|halt| match halt {
+        elements(stop, MAX_STOPS, |index, literal: &str| take(literal).ok_or(index)).map_err(|halt| match halt {
             Halt::NotAnArray => at.expected("a string or an array of strings"),
             Halt::Element(index) | Halt::Visitor(index) => at.index(index).expected("a string, and not so many"),
         })?;

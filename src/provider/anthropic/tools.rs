@@ -7,6 +7,7 @@ use super::generation::Generation;
 use super::json::{Halt, Object, elements, inner};
 use super::part::cache_control;
 use crate::openai::members::{decode, encode};
+use crate::openai::scan::Scan;
 use crate::provider::Failed;
 
 /// More tools than either API takes.
@@ -203,11 +204,9 @@ fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(
     match text.trim_ascii() {
         "" | "null" => out.extend_from_slice(b"{}"),
         text => {
-            let raw: &serde_json::value::RawValue = serde_json::from_str(text)
-                .ok()
-                .filter(|_| text.starts_with('{'))
-                .ok_or_else(|| at.expected("a string with a JSON object in it"))?;
-            out.extend_from_slice(raw.get().as_bytes());
+            let mut scan = Scan::new(text);
+            let object = scan.value().ok().filter(|_| text.starts_with('{') && scan.end().is_ok());
+            out.extend_from_slice(object.ok_or_else(|| at.expected("a string with a JSON object in it"))?.as_bytes());
         }
     }
     Ok(())
