@@ -157,7 +157,7 @@ impl From<BadRequest> for Rejection {
             }
             BadRequest::NotAnObject(NotAnObject::Truncated) => body("the body is not JSON: it ends too early".to_owned()),
             BadRequest::NotAnObject(NotAnObject::OtherValue) => body("the body is not a JSON object".to_owned()),
-            BadRequest::NotAnObject(NotAnObject::TooMany) => body("the body has too many members".to_owned()),
+            BadRequest::NotAnObject(NotAnObject::TooMany) => body("the body has too many members or values".to_owned()),
             BadRequest::NotAnObject(NotAnObject::TooDeep) => body(format!("the body is nested deeper than {MAX_DEPTH} levels")),
             BadRequest::NotAnObject(NotAnObject::LoneSurrogate) => body("a member's name has half of a surrogate pair".to_owned()),
             BadRequest::Invalid { param, message } => {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::members::{Member, Members, NotAnObject, decode, encode, placed};
 use super::messages::{self, Fault};
 use super::route::Route;
+use super::scan::Scan;
 
 /// A request, borrowed from its body.
 #[derive(Debug, Clone)]
@@ -82,6 +83,9 @@ const TOKENS_PER_MESSAGE: u64 = 4;
 /// has to keep hopeless candidates out, and a wrong exclusion is worse than a refused attempt.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// The longest conversation has two for each message; going over as many takes some 3 ms.
+const MAX_VALUES: usize = 1 << 18;
+
 /// They travel in the plan and stay in memory for as long as the call; what is documented of them
 /// takes fifty bytes.
 const MAX_STREAM_OPTIONS_BYTES: usize = 4096;
@@ -91,7 +95,7 @@ impl<'a> ChatRequest<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
         let text = simdutf8::basic::from_utf8(body).map_err(|_| BadRequest::NotUtf8)?;
         let mut weight = None;
-        let members = Members::read_with(text, |scan, name| {
+        let members = Members::read_with(Scan::bounded(text, MAX_VALUES), |scan, name| {
             // A second one is left as text; that it stands twice is noticed below.
             if name != "messages" || weight.is_some() {
                 return scan.value().map_err(|stop| BadRequest::NotAnObject(placed(text, stop)));
@@ -149,15 +153,22 @@ impl<'a> ChatRequest<'a> {
 
     /// How to take `model`, `route` and, in a stream, `stream_options` out of the body: the bytes
     /// that replace its first `usize` bytes. Nothing behind the last cut has to be touched.
-    pub fn bare(&self, body: &[u8]) -> (usize, Vec<u8>) {
-        let end = self.cuts.last().map_or(0, |cut| cut.end);
-        let mut kept = Vec::with_capacity(end);
-        let mut from = 0;
-        for cut in &self.cuts {
-            kept.extend_from_slice(body.get(from..cut.start).unwrap_or_default());
-            from = cut.end;
+    pub fn bare<'b>(&self, body: &'b [u8]) -> (usize, Cow<'b, [u8]>) {
+        let part = |range: Range<usize>| body.get(range).unwrap_or_default();
+        match self.cuts.as_slice() {
+            [] => (0, Cow::Borrowed(&[])),
+            // What most clients send, and no reason to copy a long conversation.
+            [only] => (only.end, Cow::Borrowed(part(0..only.start))),
+            [.., last] => {
+                let mut kept = Vec::with_capacity(last.start);
+                let mut from = 0;
+                for cut in &self.cuts {
+                    kept.extend_from_slice(part(from..cut.start));
+                    from = cut.end;
+                }
+                (last.end, Cow::Owned(kept))
+            }
         }
-        (end, kept)
     }
 
     /// The `stream_options` for an OpenAI-protocol provider: the caller's, with usage always on.
@@ -280,7 +291,7 @@ mod tests {
 
     fn bare(body: &str) -> String {
         let (end, kept) = parse(body).bare(body.as_bytes());
-        String::from_utf8(kept).expect("UTF-8") + &body[end..]
+        String::from_utf8(kept.into_owned()).expect("UTF-8") + &body[end..]
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum NotAnObject {
     Truncated,
     /// JSON, but not an object.
     OtherValue,
-    /// More members than any request or answer has.
+    /// More members, or values, than any request or answer has.
     TooMany,
     /// Nested deeper than [`MAX_DEPTH`](super::scan::MAX_DEPTH).
     TooDeep,
@@ -52,16 +52,16 @@ const MAX_MEMBERS: usize = 512;
 impl<'a> Members<'a> {
     /// Reads the members of the one object in `text`, checking the syntax of everything in it.
     pub fn read(text: &'a str) -> Result<Self, NotAnObject> {
-        Self::read_with(text, |scan, _| scan.value().map_err(|stop| placed(text, stop)))
+        Self::read_with(Scan::new(text), |scan, _| scan.value().map_err(|stop| placed(text, stop)))
     }
 
     /// The same, with a reader for the value of each member, which is told the name and may return
     /// an empty text if nobody will ask for the value: so that a large value is gone through once.
     pub fn read_with<E: From<NotAnObject>>(
-        text: &'a str,
+        mut scan: Scan<'a>,
         mut read: impl FnMut(&mut Scan<'a>, &str) -> Result<&'a str, E>,
     ) -> Result<Self, E> {
-        let mut scan = Scan::new(text);
+        let text = scan.text();
         if !matches!(scan.peek(), Some(b'{') | None) {
             scan.value().and_then(|_| scan.end()).map_err(|stop| placed(text, stop))?;
             return Err(NotAnObject::OtherValue.into());
@@ -191,6 +191,7 @@ pub(super) fn placed(text: &str, stop: Stop) -> NotAnObject {
     let at = match stop {
         Stop::Truncated => return NotAnObject::Truncated,
         Stop::TooDeep => return NotAnObject::TooDeep,
+        Stop::TooMany => return NotAnObject::TooMany,
         Stop::Syntax(at) => at,
     };
     let before = text.as_bytes().get(..at).unwrap_or_default();

@@ -15,6 +15,8 @@ pub enum Stop {
     Syntax(usize),
     /// Nested deeper than [`MAX_DEPTH`].
     TooDeep,
+    /// More values than [`Scan::bounded`] allows.
+    TooMany,
 }
 
 /// Deepest nesting accepted; providers refuse far less.
@@ -25,12 +27,24 @@ pub const MAX_DEPTH: usize = 512;
 pub struct Scan<'a> {
     text: &'a str,
     at: usize,
+    values_left: usize,
 }
 
 impl<'a> Scan<'a> {
     /// At the beginning of a text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self::bounded(text, usize::MAX)
+    }
+
+    /// The same, going over so many values at most: a text of nothing but `0,` has one for every
+    /// two bytes, and each takes as long as a hundred bytes of a string.
+    pub fn bounded(text: &'a str, values: usize) -> Self {
+        Self { text, at: 0, values_left: values }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
     }
 
     /// The first byte of the next value, without taking it.
@@ -115,6 +129,7 @@ impl<'a> Scan<'a> {
     fn skip(&mut self) -> Result<(), Stop> {
         let mut open = Brackets::default();
         loop {
+            self.values_left = self.values_left.checked_sub(1).ok_or(Stop::TooMany)?;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -401,6 +416,13 @@ mod tests {
         assert!(accepts(&nested(MAX_DEPTH)));
         assert_eq!(Scan::new(&nested(MAX_DEPTH + 1)).value(), Err(Stop::TooDeep));
         assert_eq!(Scan::new(&r#"{"a":"#.repeat(1_000_000)).value(), Err(Stop::TooDeep));
+    }
+
+    #[test]
+    fn the_number_of_values_is_bounded_if_asked() {
+        let text = "[0,[1,2],{\"a\":3}]";
+        assert_eq!(Scan::bounded(text, 7).value(), Ok(text));
+        assert_eq!(Scan::bounded(text, 6).value(), Err(Stop::TooMany));
     }
 
     #[test]

@@ -194,12 +194,18 @@ pub(super) fn call<'a>(call: &Object<'a>, at: Path<'_>, out: &mut Vec<u8>) -> Re
     Ok(name)
 }
 
+/// They have to be decoded, and no tool takes as many.
+const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
+
 /// The arguments, JSON inside a string, as the object itself.
 fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
     let Some(literal) = literal else {
         out.extend_from_slice(b"{}");
         return Ok(());
     };
+    if literal.len() > MAX_ARGUMENTS_BYTES {
+        return Err(at.expected("fewer than 1048576 bytes of arguments"));
+    }
     let text = decode(literal).ok_or_else(|| at.expected("a string"))?;
     match text.trim_ascii() {
         "" | "null" => out.extend_from_slice(b"{}"),
