@@ -53,7 +53,7 @@ impl Codec for OpenAi {
             return Err(Fault::Malformed);
         }
         let mut body = Vec::with_capacity(text.len() + envelope.routing.len() + 128);
-        rewrite(&members, envelope, true, &mut body);
+        rewrite(&members, envelope, &[("routing", envelope.routing)], &mut body);
         let usage = members.find("usage").and_then(|member| Usage::parse(member.value));
         Ok(Answer { body, usage: usage.unwrap_or_default() })
     }
@@ -91,11 +91,12 @@ fn is_empty_array(value: &str) -> bool {
     value.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start() == "]")
 }
 
-/// Appends the object with our id, model and, when asked, `routing`.
-fn rewrite(members: &Members<'_>, envelope: &Envelope<'_>, routing: bool, out: &mut Vec<u8>) {
+/// Appends the object with our id and model, and these members set.
+fn rewrite(members: &Members<'_>, envelope: &Envelope<'_>, more: &[(&str, &str)], out: &mut Vec<u8>) {
     let (id, model) = (quoted(envelope.id), quoted(envelope.model));
-    let values = [("id", id.as_str()), ("model", model.as_str()), ("routing", envelope.routing)];
-    members.rewrite(values.get(..if routing { 3 } else { 2 }).unwrap_or_default(), out);
+    let mut values = vec![("id", id.as_str()), ("model", model.as_str())];
+    values.extend_from_slice(more);
+    members.rewrite(&values, out);
 }
 
 fn quoted(text: &str) -> String {
@@ -133,17 +134,25 @@ impl StreamCodec for Stream {
         let members = Members::read(&data).map_err(|_| Fault::Malformed)?;
         in_band_error(&members)?;
         let Some(choices) = members.find("choices").map(|member| member.value) else { return Err(Fault::Malformed) };
+        let mut more = Vec::new();
         if let Some(usage) = members.find("usage").and_then(|member| Usage::parse(member.value)) {
             self.usage = Some(usage);
             if is_empty_array(choices) && !envelope.include_usage {
                 return Ok(self.progress());
+            }
+            // Some vendors report in the last chunk that has choices.
+            if !envelope.include_usage {
+                more.push(("usage", "null"));
             }
         }
         let finishes = finishes(choices);
         self.finished |= finishes;
         self.content |= finishes || carries_content(choices);
         out.extend_from_slice(b"data: ");
-        rewrite(&members, envelope, !core::mem::replace(&mut self.routed, true), out);
+        if !core::mem::replace(&mut self.routed, true) {
+            more.push(("routing", envelope.routing));
+        }
+        rewrite(&members, envelope, &more, out);
         out.extend_from_slice(b"\n\n");
         Ok(self.progress())
     }
@@ -262,6 +271,15 @@ mod tests {
         assert!(hidden.ends_with("data: [DONE]\n\n"), "{hidden}");
         let (shown, _) = run(&datas, &Envelope { include_usage: true, ..ENVELOPE });
         assert_eq!(shown.matches("data: ").count(), 5);
+    }
+
+    #[test]
+    fn usage_beside_choices_is_hidden_from_a_client_that_did_not_ask() {
+        let chunk = r#"{"model":"m","choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+        let (hidden, _) = run(&[chunk], &ENVELOPE);
+        assert!(hidden.contains(r#""usage":null"#) && !hidden.contains("prompt_tokens"), "{hidden}");
+        let (shown, _) = run(&[chunk], &Envelope { include_usage: true, ..ENVELOPE });
+        assert!(shown.contains(r#""usage":{"prompt_tokens":1"#), "{shown}");
     }
 
     #[test]
