@@ -27,11 +27,11 @@ pub const DOWN: u32 = 3;
 pub fn note(provider: &str, deployment: &str, outcome: Outcome) {
     let key = key(provider, deployment);
     match outcome {
-        Outcome::Ok if failures(&key) > 0 => host::update_shared(&key, |_| Some(0)),
+        Outcome::Ok if failures(&key) > 0 => host::update_shared(&key, |_| 0),
         // A refusal for the caller's own fault is an answer; who left says nothing of the provider.
         Outcome::Ok | Outcome::Refused | Outcome::Cancelled | Outcome::Pending => {}
         Outcome::ConnectFailure | Outcome::Reset | Outcome::Timeout | Outcome::Status | Outcome::InBandError | Outcome::Malformed => {
-            host::update_shared(&key, |failures| Some(failures.saturating_add(1)));
+            host::update_shared(&key, |failures| failures.saturating_add(1));
         }
     }
 }

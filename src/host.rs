@@ -110,22 +110,17 @@ pub fn shared(key: &str) -> u32 {
     counter(key).0
 }
 
-/// Changes a shared counter by compare-and-swap until nobody else changed it meanwhile; `None`
-/// from `change` leaves it.
-pub fn update_shared(key: &str, change: impl Fn(u32) -> Option<u32>) {
-    // Every round that fails is one in which another worker succeeded.
-    for _ in 0..MAX_ROUNDS {
+/// Changes a shared counter by compare-and-swap. Every round that fails is one in which another
+/// worker succeeded, so no change is lost and the loop ends.
+pub fn update_shared(key: &str, change: impl Fn(u32) -> u32) {
+    loop {
         let (value, version) = counter(key);
-        let Some(next) = change(value) else { return };
         // `u32::MAX` for an absent key means: create it, unless somebody just did.
-        if hostcalls::set_shared_data(key, Some(&next.to_le_bytes()), Some(version.unwrap_or(u32::MAX))).is_ok() {
+        if hostcalls::set_shared_data(key, Some(&change(value).to_le_bytes()), Some(version.unwrap_or(u32::MAX))).is_ok() {
             return;
         }
     }
 }
-
-/// More workers than this never change one counter at the same instant.
-const MAX_ROUNDS: u32 = 64;
 
 fn counter(key: &str) -> (u32, Option<u32>) {
     let (value, version) = hostcalls::get_shared_data(key).unwrap_or((None, None));

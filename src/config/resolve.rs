@@ -4,7 +4,7 @@ use super::catalog::{
     Capability, Catalog, Deployment, Endpoint, Latency, Model, ModelIndex, Objective, Price, Provider, Quality, TaskClass, Tokens,
 };
 use super::document::{self, Document};
-use super::workspace::{Digest, Key, Workspace, Workspaces, matches_glob};
+use super::workspace::{Digest, Key, Workspace, WorkspaceIndex, Workspaces, matches_glob};
 use super::{Config, ConfigError, Routing};
 use crate::provider::Protocol;
 
@@ -214,7 +214,7 @@ fn workspaces(document: &Document, catalog: &Catalog, default_objective: Objecti
             let Some(digest) = digest(&key.sha256) else {
                 return err(format!("{at}.sha256"), "64 hexadecimal digits: the line that `nr key new` prints");
             };
-            let key = Key { id: key.id.clone(), workspace: workspaces.all.len() };
+            let key = Key { id: key.id.clone(), workspace: WorkspaceIndex(workspaces.all.len()) };
             if workspaces.keys.insert(digest, key).is_some() {
                 return err(format!("{at}.sha256"), "this key stands twice");
             }

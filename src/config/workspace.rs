@@ -29,13 +29,17 @@ impl Workspace {
     }
 }
 
+/// Position of a workspace in [`Workspaces`]; only they hand them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkspaceIndex(pub(super) usize);
+
 /// A key and whose it is.
 #[derive(Debug, Clone)]
 pub struct Key {
     /// Name in logs.
     pub id: String,
-    /// Position in [`Workspaces`].
-    pub(super) workspace: usize,
+    /// Whose it is.
+    pub workspace: WorkspaceIndex,
 }
 
 /// All workspaces, found by the digest of a key.
@@ -53,7 +57,12 @@ impl Workspaces {
     /// still compares the digests in constant time.
     pub fn find(&self, digest: &Digest) -> Option<(&Digest, &Key, &Workspace)> {
         let (stored, key) = self.keys.get_key_value(digest)?;
-        Some((stored, key, self.all.get(key.workspace)?))
+        Some((stored, key, self.get(key.workspace)?))
+    }
+
+    /// The workspace at an index these workspaces handed out.
+    pub fn get(&self, index: WorkspaceIndex) -> Option<&Workspace> {
+        self.all.get(index.0)
     }
 
     /// Every workspace, in the order of the file.

@@ -75,11 +75,9 @@ impl Provider {
 
     fn begin(&mut self) -> Action {
         let Some(attempt) = Attempt::begin(&self.seat) else {
-            reject(&Rejection::envoy(503), None);
-            self.phase = Phase::Over;
-            return Action::Pause;
+            return self.not_ours();
         };
-        let Some(call) = attempt.call() else { return Action::Pause };
+        let Some(call) = attempt.call() else { return self.not_ours() };
         if attempt.is_retry() {
             strip_headers_of_earlier_attempts();
             // The same key with another body would be a conflict.
@@ -105,6 +103,13 @@ impl Provider {
                 Action::Pause
             }
         }
+    }
+
+    /// Nothing leaves through this seat that the router seat has not planned.
+    fn not_ours(&mut self) -> Action {
+        self.phase = Phase::Over;
+        reject(&Rejection::envoy(503), None);
+        Action::Pause
     }
 
     fn translate(&mut self, mut attempt: Attempt, body_size: usize) -> Action {

@@ -10,7 +10,8 @@ use super::{JSON, outcome, reject};
 use crate::annotate;
 use crate::attempt::{Bounds, Outcome};
 use crate::authenticate::authenticate;
-use crate::config::{Config, Workspace};
+use crate::config::Config;
+use crate::config::workspace::WorkspaceIndex;
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, Side};
 use crate::models;
@@ -38,7 +39,7 @@ enum Phase {
 
 /// What of the request's headers is needed once the body is there.
 struct Caller {
-    workspace: String,
+    workspace: WorkspaceIndex,
     pass: Vec<(String, Vec<u8>)>,
     request_id: Option<Vec<u8>>,
 }
@@ -121,7 +122,7 @@ impl Router {
         }
         let request_id = find("x-request-id").map(<[u8]>::to_vec);
         let caller = Caller {
-            workspace: workspace.id.clone(),
+            workspace: key.workspace,
             request_id,
             pass: headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect(),
         };
@@ -135,8 +136,7 @@ impl Router {
     /// The body is complete: decide, and let the request go.
     fn dispatch(&mut self, caller: &Caller, body_size: usize) -> Result<(), Rejection> {
         let config = Rc::clone(&self.config);
-        let workspace = config.workspaces.iter().find(|workspace| workspace.id == caller.workspace);
-        let workspace: &Workspace = workspace.ok_or_else(Rejection::unauthenticated)?;
+        let workspace = config.workspaces.get(caller.workspace).ok_or_else(Rejection::unauthenticated)?;
         let body = host::body(Side::Request, 0, body_size);
         let request = ChatRequest::parse(&body)?;
         let plan = rank::plan(&config, workspace, &request)?;

@@ -71,11 +71,14 @@ impl Stream {
             progress = if progress == Progress::Done { progress } else { next };
             Ok(())
         });
-        if end && outcome.is_ok() && progress != Progress::Done {
+        if progress == Progress::Done {
+            // Whatever follows the end, in whatever form, changes nothing about the answer.
+            outcome = Ok(());
+        } else if end && outcome.is_ok() {
             outcome = codec.end(&envelope, &mut out);
             progress = if outcome.is_ok() { Progress::Done } else { progress };
         }
-        self.complete = progress == Progress::Done && outcome.is_ok();
+        self.complete = progress == Progress::Done;
         self.over = self.complete || end;
         let begins = !self.begun && progress != Progress::Preamble;
         match outcome {

@@ -29,7 +29,8 @@ def test_too_many_headers_get_431(gateway, unharmed):
     b"GET /healthz HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n", b"GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
     b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\n\r\n",
-], ids=["nonsense", "method only", "TLS", "no colon", "content-length", "two lengths", "no host"])
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+], ids=["nonsense", "method only", "TLS", "no colon", "content-length", "two lengths", "no host", "transfer coding"])
 def test_what_is_no_http_request_gets_400(gateway, unharmed, request_):
     assert_error(gateway.raw(request_), 400, "invalid_request")
 

@@ -98,3 +98,16 @@ fn a_stream_that_is_cut_and_closed_by_trailers_is_torn_and_not_presented_as_comp
         }
     }
 }
+
+#[test]
+fn garbage_behind_the_end_of_a_stream_is_not_an_error_of_the_answer() {
+    let mut whole = chunks(&["a", "b"]).into_bytes();
+    whole.extend_from_slice(b"data: \xff\xfe\n\n");
+    for size in [1, 100_000] {
+        let mut gateway = gateway();
+        gateway.will("openai", Reply::stream(&whole).in_pieces_of(size));
+        let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o","stream":true"#)));
+        assert!(answer.text().ends_with("data: [DONE]\n\n"), "in pieces of {size}: {}", answer.text());
+        assert!(!answer.text().contains("error"), "in pieces of {size}");
+    }
+}
