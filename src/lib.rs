@@ -48,6 +48,7 @@ pub mod annotate;
 pub mod attempt;
 pub mod authenticate;
 pub mod config;
+pub mod guard;
 pub mod handoff;
 pub mod health;
 pub mod host;

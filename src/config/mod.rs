@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod document;
 mod endpoint;
 mod error;
+pub mod policy;
 mod resolve;
 mod seat;
 pub mod workspace;
