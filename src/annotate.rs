@@ -13,7 +13,7 @@ struct Routing<'a> {
     reason: &'a str,
     provider: Option<&'a str>,
     attempts: Vec<Attempt<'a>>,
-    adjustments: &'a [String],
+    adjustments: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ fn write(plan: &Plan, trail: &Trail, adjustments: &[String], by: Option<(&str, &
             .iter()
             .map(|a| Attempt { model: &a.model, provider: &a.provider, outcome: a.outcome, status: a.status, latency_ms: a.latency_ms })
             .collect(),
-        adjustments,
+        adjustments: plan.adjustments.iter().chain(adjustments).map(String::as_str).collect(),
     };
     // Strings and numbers always serialise.
     serde_json::to_string(&routing).unwrap_or_default()

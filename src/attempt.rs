@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Routing;
-use crate::openai::ChatRequest;
+use crate::openai::Request;
 use crate::provider::Fault;
 
 /// What to do with a provider's status.
@@ -79,9 +79,9 @@ const SHARES: u32 = 2;
 impl Bounds {
     /// The bounds of a request with so many candidates. `max_latency_ms` bounds the whole call, a
     /// stream included.
-    pub fn of(routing: &Routing, request: &ChatRequest<'_>, candidates: usize) -> Self {
-        let silence = if request.stream { routing.first_token_timeout_ms } else { routing.answer_timeout_ms };
-        let Some(max_latency) = request.route.max_latency_ms else {
+    pub fn of(routing: &Routing, request: &Request<'_>, candidates: usize) -> Self {
+        let silence = if request.stream() { routing.first_token_timeout_ms } else { routing.answer_timeout_ms };
+        let Some(max_latency) = request.route().max_latency_ms else {
             return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms };
         };
         let shares = SHARES.min(u32::try_from(candidates).unwrap_or(SHARES)).max(1);
@@ -97,6 +97,7 @@ pub fn retry_after_s(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::Endpoint;
 
     #[test]
     fn only_the_callers_own_fault_stops() {
@@ -125,7 +126,7 @@ mod tests {
             (r#","route":{"max_latency_ms":1}"#, 3, (1, 1)),
         ] {
             let body = body(extra);
-            let request = ChatRequest::parse(body.as_bytes()).expect("a request");
+            let request = Request::parse(Endpoint::Chat, body.as_bytes()).expect("a request");
             let bounds = Bounds::of(&routing, &request, candidates);
             assert_eq!((bounds.per_try_ms, bounds.total_ms), expected, "{extra}");
         }

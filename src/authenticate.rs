@@ -1,21 +1,52 @@
-//! From the `Authorization` header to a workspace.
+//! From the `Authorization` header to a workspace, and what its key may use.
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::config::workspace::{Key, Workspace, Workspaces};
+use crate::config::workspace::{Key, KeyIndex, Workspace, Workspaces};
+use crate::config::{Catalog, ModelIndex};
 use crate::rejection::Rejection;
 
 /// Longer values are not ours; hashing them would only be work.
 const MAX_KEY_BYTES: usize = 256;
 
+/// Whose call it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The tenant.
+    pub workspace: &'a Workspace,
+    /// Its key.
+    pub key: &'a Key,
+}
+
+impl<'a> Caller<'a> {
+    /// Who has a key.
+    pub fn of(workspaces: &'a Workspaces, key: KeyIndex) -> Option<Self> {
+        let key = workspaces.key(key)?;
+        Some(Self { workspace: workspaces.get(key.workspace)?, key })
+    }
+
+    /// Whether the model exists for the workspace and the key may use it.
+    pub fn may_use(&self, model: ModelIndex) -> bool {
+        self.workspace.may_use(model) && self.key.may_use(model)
+    }
+
+    /// The model with this id. What the workspace may not use does not exist for it; what only this
+    /// key may not use is no secret to it.
+    pub fn known(&self, catalog: &Catalog, id: &str, param: impl Fn() -> String) -> Result<ModelIndex, Rejection> {
+        let index = catalog.find(id).filter(|index| self.workspace.may_use(*index));
+        let index = index.ok_or_else(|| Rejection::model_not_found(id, param()))?;
+        if self.key.may_use(index) { Ok(index) } else { Err(Rejection::model_forbidden(id, param())) }
+    }
+}
+
 /// Whose key it is. `authorization` is the header's value; Envoy joins duplicates with a comma,
 /// which no key contains.
-pub fn authenticate<'w>(workspaces: &'w Workspaces, authorization: Option<&[u8]>) -> Result<(&'w Key, &'w Workspace), Rejection> {
+pub fn authenticate(workspaces: &Workspaces, authorization: Option<&[u8]>) -> Result<KeyIndex, Rejection> {
     let key = authorization.and_then(bearer).ok_or_else(Rejection::unauthenticated)?;
     let digest = Sha256::digest(key).into();
-    let (stored, key, workspace) = workspaces.find(&digest).ok_or_else(Rejection::unauthenticated)?;
-    if bool::from(stored.ct_eq(&digest)) { Ok((key, workspace)) } else { Err(Rejection::unauthenticated()) }
+    let (stored, key) = workspaces.find(&digest).ok_or_else(Rejection::unauthenticated)?;
+    if bool::from(stored.ct_eq(&digest)) { Ok(key) } else { Err(Rejection::unauthenticated()) }
 }
 
 /// The key of a `Bearer` header; the scheme is case-insensitive and any number of spaces may follow
@@ -47,8 +78,9 @@ mod tests {
     fn a_known_key_is_its_workspace() {
         let config = config();
         for header in ["Bearer nr-right", "bearer nr-right", "BEARER nr-right", "Bearer   nr-right"] {
-            let (key, workspace) = authenticate(&config.workspaces, Some(header.as_bytes())).expect("known");
-            assert_eq!((key.id.as_str(), workspace.id.as_str()), ("laptop", "acme"), "{header}");
+            let key = authenticate(&config.workspaces, Some(header.as_bytes())).expect("known");
+            let caller = Caller::of(&config.workspaces, key).expect("its own index");
+            assert_eq!((caller.key.id.as_str(), caller.workspace.id.as_str()), ("laptop", "acme"), "{header}");
         }
     }
 

@@ -6,7 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Bounds, Outcome};
-use crate::openai::ChatRequest;
+use crate::config::catalog::Price;
+use crate::config::policy::NanoUsd;
+use crate::ledger::account::Booking;
+use crate::ledger::{self, Standing};
+use crate::openai::{Endpoint, Request};
 use crate::rank;
 
 /// Filter-state keys. Envoy stores each under `wasm.` and the key.
@@ -25,8 +29,11 @@ pub mod key {
     pub const MODEL: &str = "nr.model";
     /// The path the client asked for, for the access log: by then `:path` is the provider's.
     pub const PATH: &str = "nr.path";
-    /// Token usage, for the access log.
+    /// Token usage, for the access log. Set by whoever settles the call's booking, so it also says
+    /// that somebody has.
     pub const USAGE: &str = "nr.usage";
+    /// Set when the call's booking was given back before its usage was known.
+    pub const RELEASED: &str = "nr.released";
 }
 
 /// What every attempt needs to know. All times in milliseconds.
@@ -50,6 +57,19 @@ pub struct Plan {
     pub stream_options: Option<String>,
     /// Length of the body handed on, in bytes.
     pub body_len: usize,
+    /// Which endpoint was called.
+    pub endpoint: Endpoint,
+    /// Prompt tokens, about.
+    pub prompt_tokens: u64,
+    /// What guardrails took out of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<String>,
+    /// What was set aside for the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booking: Option<Booking>,
+    /// What the caller is told of its limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// Longest silence of one attempt.
     pub per_try_ms: u32,
     /// Longest call.
@@ -71,17 +91,20 @@ pub struct Candidate {
     pub deployment: String,
     /// Longest answer in tokens.
     pub max_output: u64,
+    /// What it charges.
+    pub price: Price,
 }
 
 impl Plan {
     /// Writes the plan of a call for the other seat.
-    pub fn of(plan: &rank::Plan<'_>, request: &ChatRequest<'_>, bounds: &Bounds, id: String, started_ms: u64, body_len: usize) -> Self {
+    pub fn of(plan: &rank::Plan<'_>, request: &Request<'_>, bounds: &Bounds, id: String, started_ms: u64, body_len: usize) -> Self {
         let candidate = |c: &rank::Candidate<'_>| Candidate {
             provider: c.provider.name.clone(),
             cluster: c.provider.cluster.clone(),
             model: c.model.id.clone(),
             deployment: c.deployment.model.clone(),
             max_output: c.model.max_output.0,
+            price: c.model.price,
         };
         Self {
             id,
@@ -89,10 +112,15 @@ impl Plan {
             objective: plan.objective.name().to_owned(),
             reason: plan.reason.clone(),
             considered: plan.considered,
-            stream: request.stream,
-            include_usage: request.include_usage,
+            stream: request.stream(),
+            include_usage: request.include_usage(),
             stream_options: request.stream_options(),
             body_len,
+            endpoint: request.endpoint(),
+            prompt_tokens: request.demand().prompt_tokens,
+            adjustments: Vec::new(),
+            booking: None,
+            standing: None,
             per_try_ms: bounds.per_try_ms,
             total_ms: bounds.total_ms,
             candidates: plan.candidates.iter().map(candidate).collect(),
@@ -127,6 +155,18 @@ pub struct Attempt {
     /// Seconds the provider asked to be left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// What the provider charges although its answer was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Billed>,
+}
+
+/// What an attempt without an answer cost all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Billed {
+    /// Prompt and answer tokens.
+    pub tokens: u64,
+    /// Billionths of a US dollar.
+    pub nano_usd: u64,
 }
 
 /// The attempts of a call so far.
@@ -155,12 +195,29 @@ impl Trail {
             status: None,
             latency_ms: now_ms,
             retry_after_s: None,
+            billed: None,
         });
     }
 
     /// Whether the last attempt is still under way.
     pub fn pending(&self) -> bool {
         self.0.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending)
+    }
+
+    /// Notes what the last attempt costs although it failed.
+    pub fn bill(&mut self, bill: ledger::Usage) {
+        if let Some(attempt) = self.0.last_mut() {
+            attempt.billed = Some(Billed { tokens: bill.tokens, nano_usd: bill.cost.0 });
+        }
+    }
+
+    /// What the failed attempts cost together.
+    pub fn billed(&self) -> ledger::Usage {
+        let mut sum = ledger::Usage::default();
+        for billed in self.0.iter().filter_map(|attempt| attempt.billed) {
+            sum = sum.plus(&ledger::Usage { tokens: billed.tokens, cost: NanoUsd(billed.nano_usd) });
+        }
+        sum
     }
 
     /// Notes how the last attempt ended; the first word counts.

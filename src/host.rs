@@ -9,6 +9,8 @@ use std::time::UNIX_EPOCH;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
 
+use crate::ledger::{Store, Version};
+
 /// Which header map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -41,10 +43,15 @@ impl Side {
     }
 }
 
+/// Nanoseconds since the Unix epoch.
+pub fn now_ns() -> u64 {
+    let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    now.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// Milliseconds since the Unix epoch.
 pub fn now_ms() -> u64 {
-    let now = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-    now.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    now_ns() / 1_000_000
 }
 
 /// All headers, names in lower case.
@@ -99,6 +106,14 @@ pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }
 
+/// Whether it was the client who ended the call, by Envoy's response flags; when a stream ends.
+pub fn client_left() -> bool {
+    const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
+    const DOWNSTREAM_REMOTE_RESET: u64 = 1 << 28;
+    let flags = property(&["response", "flags"]).and_then(|flags| flags.try_into().ok()).map_or(0, u64::from_le_bytes);
+    flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
+}
+
 /// Sets a filter state; both seats, the route's matcher and the access log see it.
 pub fn set_state(key: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![key], Some(value));
@@ -115,8 +130,7 @@ pub fn shared(key: &str) -> u32 {
 pub fn update_shared(key: &str, change: impl Fn(u32) -> u32) {
     loop {
         let (value, version) = counter(key);
-        // `u32::MAX` for an absent key means: create it, unless somebody just did.
-        if hostcalls::set_shared_data(key, Some(&change(value).to_le_bytes()), Some(version.unwrap_or(u32::MAX))).is_ok() {
+        if hostcalls::set_shared_data(key, Some(&change(value).to_le_bytes()), Some(version.unwrap_or(CREATE))).is_ok() {
             return;
         }
     }
@@ -126,6 +140,25 @@ fn counter(key: &str) -> (u32, Option<u32>) {
     let (value, version) = hostcalls::get_shared_data(key).unwrap_or((None, None));
     (value.and_then(|value| value.try_into().ok()).map_or(0, u32::from_le_bytes), version)
 }
+
+/// Where the ledger keeps its records: one map for all workers of this Envoy and both seats, lost
+/// when it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct SharedData;
+
+impl Store for SharedData {
+    fn read(&self, key: &str) -> (Option<Vec<u8>>, Version) {
+        let (value, version) = hostcalls::get_shared_data(key).unwrap_or((None, None));
+        (value, Version(version.unwrap_or(CREATE)))
+    }
+
+    fn swap(&self, key: &str, value: &[u8], version: Version) -> bool {
+        hostcalls::set_shared_data(key, Some(value), Some(version.0)).is_ok()
+    }
+}
+
+/// Instead of a version: create the key, unless somebody just did.
+const CREATE: u32 = u32::MAX;
 
 /// Makes Envoy look up the route again, now that filter state has changed; only before the request
 /// headers are sent on.

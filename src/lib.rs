@@ -26,17 +26,21 @@
 //! | [`json_path`] | where in a JSON text an error lies |
 //! | [`openai`] | the client's protocol: requests, members, usage |
 //! | [`sse`] | server-sent events |
+//! | [`guard`] | content rules |
 //! | [`rejection`] | every refusal we send |
 //! | [`provider`] | wire protocols and the table of presets |
 //! | [`config`] | the operator's file, checked |
+//! | [`ledger`] | rate limits and budgets, exact under concurrency |
 //! | [`authenticate`] | key to workspace |
 //! | [`rank`] | request to plan |
+//! | [`estimate`] | what a call may cost, and what a cut one did |
 //! | [`attempt`] | outcome to verdict; time bounds |
 //! | [`handoff`] | plan and trail in filter state |
 //! | [`annotate`] | the `routing` object |
 //! | [`host`] | the only user of Envoy's host calls |
 //! | [`health`] | how the providers are doing |
 //! | [`models`] | the catalogue as a workspace sees it |
+//! | [`usage`] | where a key stands with its limits |
 //! | [`seat`] | the two seats and their root |
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -48,11 +52,13 @@ pub mod annotate;
 pub mod attempt;
 pub mod authenticate;
 pub mod config;
+pub mod estimate;
 pub mod guard;
 pub mod handoff;
 pub mod health;
 pub mod host;
 pub mod json_path;
+pub mod ledger;
 pub mod models;
 pub mod openai;
 pub mod provider;
@@ -60,6 +66,7 @@ pub mod rank;
 pub mod rejection;
 pub mod seat;
 pub mod sse;
+pub mod usage;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

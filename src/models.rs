@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::authenticate::Caller;
+use crate::config::Catalog;
 use crate::config::catalog::{Kind, Model};
-use crate::config::{Catalog, Workspace};
 use crate::health::{self, Health};
 use crate::rejection::Rejection;
 
@@ -22,7 +23,10 @@ struct Entry<'a> {
     provider: &'a str,
     kind: Kind,
     context_window: u64,
-    max_output_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<u32>,
     input_per_m: f64,
     output_per_m: f64,
     health: Health,
@@ -43,7 +47,8 @@ fn entry<'a>(catalog: &Catalog, model: &'a Model) -> Entry<'a> {
         provider: &model.provider_name,
         kind: model.kind,
         context_window: model.context_window.0,
-        max_output_tokens: model.max_output.0,
+        max_output_tokens: (model.kind == Kind::Chat).then_some(model.max_output.0),
+        dimensions: model.dimensions,
         input_per_m: model.price.input as f64 / PER_MILLION,
         output_per_m: model.price.output as f64 / PER_MILLION,
         health: health::of(catalog, model),
@@ -51,15 +56,14 @@ fn entry<'a>(catalog: &Catalog, model: &'a Model) -> Entry<'a> {
 }
 
 /// The body of `GET /v1/models`.
-pub fn list(catalog: &Catalog, workspace: &Workspace) -> Vec<u8> {
-    let data = workspace.models(catalog).map(|(_, model)| entry(catalog, model)).collect();
+pub fn list(catalog: &Catalog, caller: &Caller<'_>) -> Vec<u8> {
+    let data = catalog.models().filter(|(index, _)| caller.may_use(*index)).map(|(_, model)| entry(catalog, model)).collect();
     serde_json::to_vec(&List { object: "list", data }).unwrap_or_default()
 }
 
 /// The body of `GET /v1/models/{id}`.
-pub fn retrieve(catalog: &Catalog, workspace: &Workspace, id: &str) -> Result<Vec<u8>, Rejection> {
-    let index = catalog.find(id).filter(|index| workspace.may_use(*index));
-    let model = index.and_then(|index| catalog.model(index));
-    let model = model.ok_or_else(|| Rejection::model_not_found(id, "model"))?;
+pub fn retrieve(catalog: &Catalog, caller: &Caller<'_>, id: &str) -> Result<Vec<u8>, Rejection> {
+    let index = caller.known(catalog, id, || "model".to_owned())?;
+    let model = catalog.model(index).ok_or_else(|| Rejection::model_not_found(id, "model"))?;
     Ok(serde_json::to_vec(&entry(catalog, model)).unwrap_or_default())
 }

@@ -16,14 +16,20 @@ pub enum Type {
     InvalidRequest,
     /// The key is wrong.
     Unauthenticated,
+    /// The workspace has spent what it may.
+    BudgetExceeded,
+    /// The key may not, or a guardrail says no.
+    Forbidden,
     /// No such model for this workspace.
     ModelNotFound,
+    /// Too many calls or tokens.
+    RateLimited,
     /// No candidate could answer.
     NoProviderAvailable,
 }
 
 /// One refusal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rejection {
     /// HTTP status.
     pub status: u16,
@@ -33,18 +39,33 @@ pub struct Rejection {
     routing: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 struct Error {
     #[serde(rename = "type")]
     kind: Type,
     message: String,
     code: Option<String>,
     param: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    #[serde(flatten)]
+    spending: Option<Spending>,
+}
+
+/// Where a budget stands, for a caller who has reached its cap.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Spending {
+    /// The cap, in US dollars.
+    pub limit_usd: f64,
+    /// Spent in this period, in US dollars.
+    pub spent_usd: f64,
+    /// When the period ends (RFC 3339, UTC); `None` for a budget for ever.
+    pub resets_at: Option<String>,
 }
 
 impl Rejection {
     fn new(status: u16, kind: Type, code: Option<&str>, message: impl Into<String>) -> Self {
-        let error = Error { kind, message: message.into(), code: code.map(str::to_owned), param: None };
+        let error = Error { kind, message: message.into(), code: code.map(str::to_owned), param: None, rule: None, spending: None };
         Self { status, headers: Vec::new(), error, routing: None }
     }
 
@@ -81,6 +102,47 @@ impl Rejection {
         rejection
     }
 
+    /// 402 at the cap. `needed_usd` is what the call might have cost.
+    pub fn budget_exceeded(needed_usd: f64, spending: Spending) -> Self {
+        let until = match &spending.resets_at {
+            Some(time) => format!("the budget starts anew at {time}"),
+            None => "the budget does not start anew".to_owned(),
+        };
+        let message = format!(
+            "this call may cost up to ${needed_usd:.6}, and of ${:.2} ${:.6} are spent or set aside for calls under way; {until}; \
+             a lower max_tokens or a cheaper model may still fit",
+            spending.limit_usd, spending.spent_usd
+        );
+        let mut rejection = Self::new(402, Type::BudgetExceeded, Some("budget_exceeded"), message);
+        // OpenAI's clients do not retry a 402; others that go by this header need not guess.
+        rejection.headers.push(("x-should-retry", "false".to_owned()));
+        rejection.error.spending = Some(spending);
+        rejection
+    }
+
+    /// 403 for a model the workspace has and this key may not use.
+    pub fn model_forbidden(id: &str, param: impl Into<String>) -> Self {
+        let message = format!("this key may not use the model `{id}`; GET /v1/models lists what it may");
+        Self::new(403, Type::Forbidden, Some("model_forbidden"), message).param(param)
+    }
+
+    /// 403 by a guardrail, which is named; what it found is not.
+    pub fn guardrail(rule: &str) -> Self {
+        let message = format!("the guardrail `{rule}` of this workspace does not let this through");
+        let mut rejection = Self::new(403, Type::Forbidden, Some("guardrail_blocked"), message);
+        rejection.error.rule = Some(rule.to_owned());
+        rejection
+    }
+
+    /// 429. `what` is `requests` or `tokens`, whole words of the code and the message.
+    pub fn rate_limited(what: &'static str, retry_after_s: u64) -> Self {
+        let message = format!("more {what} than this key or workspace may use per minute; retry after {retry_after_s} s, with backoff");
+        let code = [what, "_per_minute_exceeded"].concat();
+        let mut rejection = Self::new(429, Type::RateLimited, Some(&code), message);
+        rejection.headers.push(("retry-after", retry_after_s.to_string()));
+        rejection
+    }
+
     /// 404 for a model the workspace does not have.
     pub fn model_not_found(id: &str, param: impl Into<String>) -> Self {
         let id: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
@@ -90,7 +152,7 @@ impl Rejection {
 
     /// 404 for a path.
     pub fn unknown_url() -> Self {
-        let message = "no such path; there are POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id} and GET /healthz";
+        let message = "no such path; there are POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/{id}, GET /v1/usage and GET /healthz";
         Self::new(404, Type::InvalidRequest, Some("unknown_url"), message)
     }
 

@@ -10,16 +10,20 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["json_path", "sse"],
     &["openai"],
+    &["guard"],
     &["rejection"],
     &["provider"],
     &["config"],
-    &["authenticate", "rank"],
+    &["ledger"],
+    &["authenticate"],
+    &["rank"],
+    &["estimate"],
     &["attempt"],
     &["handoff"],
     &["annotate"],
     &["host"],
     &["health"],
-    &["models"],
+    &["models", "usage"],
     &["seat"],
 ];
 

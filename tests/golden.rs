@@ -9,8 +9,8 @@ mod fixtures;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use fixtures::{ENVELOPE, Fixture, folder, play, read};
-use neural_router::openai::Usage;
+use fixtures::{ENVELOPE, Fixture, RESPONSES, folder, play, read};
+use neural_router::openai::{Endpoint, Needs, Usage};
 use neural_router::provider::{Call, Codec, Envelope, Failed, Protocol, RequestBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -45,14 +45,27 @@ const MANDATORY: [(&str, &[&str]); 4] = [
     ("failure", &["invalid-request", "with-secrets", "not-json"]),
 ];
 
+/// Kinds of requests.
+const REQUESTS: [(&str, Endpoint); 2] = [("request", Endpoint::Chat), ("embeddings/request", Endpoint::Embeddings)];
+
+/// What a protocol that has embeddings has to show besides.
+const MANDATORY_FOR_EMBEDDINGS: [(&str, &[&str]); 2] = [
+    ("embeddings/request", &["string", "array", "tokens", "token-arrays", "every-member"]),
+    ("embeddings/response", &["float", "base64", "several", "without-usage", "empty", "truncated", "html", "error"]),
+];
+
 #[test]
 fn requests_are_translated_as_recorded() {
-    check("request", request);
+    for (kind, endpoint) in REQUESTS {
+        check(kind, |codec, fixture| request(codec, endpoint, fixture));
+    }
 }
 
 #[test]
 fn responses_are_translated_as_recorded() {
-    check("response", response);
+    for (kind, endpoint) in RESPONSES {
+        check(kind, |codec, fixture| response(codec, endpoint, fixture));
+    }
 }
 
 #[test]
@@ -71,7 +84,7 @@ fn every_protocol_with_fixtures_has_the_mandatory_ones_and_says_where_they_come_
         let folder = folder(protocol);
         let readme = std::fs::read_to_string(folder.join("README.md")).unwrap_or_default();
         assert!(readme.contains("https://"), "{}/README.md names no source", protocol.name);
-        for (kind, cases) in MANDATORY {
+        for (kind, cases) in mandatory(protocol) {
             let found = read(&folder, kind);
             let missing: Vec<&&str> = cases.iter().filter(|case| found.iter().all(|fixture| fixture.case != **case)).collect();
             assert!(missing.is_empty(), "{}/{kind} lacks {missing:?}", protocol.name);
@@ -82,7 +95,7 @@ fn every_protocol_with_fixtures_has_the_mandatory_ones_and_says_where_they_come_
 #[test]
 fn every_golden_belongs_to_a_fixture() {
     for protocol in Protocol::all() {
-        for (kind, _) in MANDATORY {
+        for (kind, _) in mandatory(protocol) {
             let folder = folder(protocol);
             let fixtures = read(&folder, kind);
             let Ok(entries) = std::fs::read_dir(folder.join(kind)) else { continue };
@@ -95,10 +108,17 @@ fn every_golden_belongs_to_a_fixture() {
     }
 }
 
+fn mandatory(protocol: &Protocol) -> Vec<(&'static str, &'static [&'static str])> {
+    let lacks_embeddings = protocol.codec.lacks(&Needs { embeddings: true, ..Needs::default() }).is_some();
+    let besides = if lacks_embeddings { &[] } else { MANDATORY_FOR_EMBEDDINGS.as_slice() };
+    MANDATORY.iter().chain(besides).copied().collect()
+}
+
 /// Compares every fixture of a kind with its golden, for all protocols.
 fn check(kind: &str, translate: impl Fn(&dyn Codec, &Fixture) -> String) {
     let update = std::env::var_os("UPDATE_GOLDENS").is_some();
-    let (owners, presets): (Vec<_>, Vec<_>) = Protocol::all().partition(|protocol| folder(protocol).is_dir());
+    let (mut owners, presets): (Vec<_>, Vec<_>) = Protocol::all().partition(|protocol| folder(protocol).is_dir());
+    owners.retain(|owner| !read(&folder(owner), kind).is_empty());
     assert!(!owners.is_empty(), "no fixtures");
     let differing = |protocol: &Protocol, folder: &Path, update: bool| -> Option<String> {
         for fixture in read(folder, kind) {
@@ -145,10 +165,10 @@ struct CallFixture<'a> {
 }
 
 /// The provider's body and the changes, or the refusal.
-fn request(codec: &dyn Codec, fixture: &Fixture) -> String {
+fn request(codec: &dyn Codec, endpoint: Endpoint, fixture: &Fixture) -> String {
     let recorded: RequestFixture<'_> = serde_json::from_slice(&fixture.bytes).unwrap_or_else(|error| panic!("{}: {error}", fixture.case));
     let CallFixture { model, stream, max_output } = recorded.call;
-    let call = Call { model, stream, stream_options: stream.then_some(r#"{"include_usage":true}"#), max_output };
+    let call = Call { endpoint, model, stream, stream_options: stream.then_some(r#"{"include_usage":true}"#), max_output };
     let (body, changes) = match codec.request(&call, recorded.body.get()) {
         Ok(translated) => translated,
         Err(refusal) => return failed(&refusal),
@@ -166,9 +186,9 @@ fn request(codec: &dyn Codec, fixture: &Fixture) -> String {
     golden
 }
 
-fn response(codec: &dyn Codec, fixture: &Fixture) -> String {
-    match codec.response(&ENVELOPE, &fixture.bytes) {
-        Ok(answer) => format!("{}\n{}", indented(&answer.body), used(Some(answer.usage))),
+fn response(codec: &dyn Codec, endpoint: Endpoint, fixture: &Fixture) -> String {
+    match codec.response(endpoint, &ENVELOPE, &fixture.bytes) {
+        Ok(answer) => format!("{}\n{}", indented(&answer.body), used(answer.usage, answer.produced)),
         Err(fault) => format!("{fault:?}\n"),
     }
 }
@@ -182,15 +202,19 @@ fn stream(codec: &dyn Codec, fixture: &Fixture) -> String {
         serde_json::from_str::<serde_json::Value>(data).unwrap_or_else(|error| panic!("{}: {error}: {data}", fixture.case));
     }
     let (preamble, rest) = played.out.split_at(played.preamble);
-    format!("{preamble}(until here another candidate could take over)\n\n{rest}{:?}\n{}", played.outcome, used(played.usage))
+    format!(
+        "{preamble}(until here another candidate could take over)\n\n{rest}{:?}\n{}",
+        played.outcome,
+        used(played.usage, played.produced)
+    )
 }
 
 fn failed(failed: &Failed) -> String {
     format!("message: {}\nparam: {:?}\ncode: {:?}\n", failed.message, failed.param, failed.code)
 }
 
-fn used(usage: Option<Usage>) -> String {
-    format!("{usage:?}\n")
+fn used(usage: Option<Usage>, produced: u64) -> String {
+    format!("{usage:?}\n{produced} bytes written\n")
 }
 
 /// The JSON with line breaks for the reader; every token stays as it was written.

@@ -4,7 +4,8 @@
 
 mod fixtures;
 
-use fixtures::{ENVELOPE, folder, play, read};
+use fixtures::{ENVELOPE, Fixture, RESPONSES, folder, play, read};
+use neural_router::openai::Endpoint;
 use neural_router::provider::{Call, Protocol};
 use serde_json::{Value, json};
 
@@ -47,7 +48,13 @@ fn no_wrong_value_in_a_request_gets_through_as_something_else_than_json() {
             for wrong in wrongs() {
                 each_place(recorded.get("body").expect("a body"), &wrong, &mut |changed| {
                     let body = changed.to_string();
-                    let call = Call { model: "claude-sonnet-4-5", stream: false, stream_options: None, max_output: 4096 };
+                    let call = Call {
+                        endpoint: Endpoint::Chat,
+                        model: "claude-sonnet-4-5",
+                        stream: false,
+                        stream_options: None,
+                        max_output: 4096,
+                    };
                     match protocol.codec.request(&call, &body) {
                         Ok((translated, _)) => {
                             let translated: Value =
@@ -75,34 +82,39 @@ fn no_wrong_value_in_a_request_gets_through_as_something_else_than_json() {
     assert!(passed > 1000 && refused > 1000, "{passed} passed, {refused} refused");
 }
 
-#[test]
-fn no_wrong_value_in_an_answer_gets_through_as_something_else_than_json() {
+/// Every recorded answer of every protocol.
+fn each_response(mut visit: impl FnMut(&'static Protocol, Endpoint, &Fixture)) {
     for protocol in Protocol::all() {
-        for fixture in read(&folder(protocol), "response") {
-            let Ok(recorded) = serde_json::from_slice::<Value>(&fixture.bytes) else { continue };
-            for wrong in wrongs() {
-                each_place(&recorded, &wrong, &mut |changed| {
-                    let body = changed.to_string();
-                    if let Ok(answer) = protocol.codec.response(&ENVELOPE, body.as_bytes()) {
-                        serde_json::from_slice::<Value>(&answer.body).unwrap_or_else(|error| panic!("{}: {body}: {error}", fixture.case));
-                    }
-                });
-            }
+        for (kind, endpoint) in RESPONSES {
+            read(&folder(protocol), kind).iter().for_each(|fixture| visit(protocol, endpoint, fixture));
         }
     }
 }
 
 #[test]
-fn an_answer_cut_anywhere_is_no_answer() {
-    for protocol in Protocol::all() {
-        for fixture in read(&folder(protocol), "response") {
-            let whole = fixture.bytes.trim_ascii_end();
-            for at in 0..whole.len() {
-                let (head, _) = whole.split_at(at);
-                assert!(protocol.codec.response(&ENVELOPE, head).is_err(), "{}/{} cut at byte {at}", protocol.name, fixture.case);
-            }
+fn no_wrong_value_in_an_answer_gets_through_as_something_else_than_json() {
+    each_response(|protocol, endpoint, fixture| {
+        let Ok(recorded) = serde_json::from_slice::<Value>(&fixture.bytes) else { return };
+        for wrong in wrongs() {
+            each_place(&recorded, &wrong, &mut |changed| {
+                let body = changed.to_string();
+                if let Ok(answer) = protocol.codec.response(endpoint, &ENVELOPE, body.as_bytes()) {
+                    serde_json::from_slice::<Value>(&answer.body).unwrap_or_else(|error| panic!("{}: {body}: {error}", fixture.case));
+                }
+            });
         }
-    }
+    });
+}
+
+#[test]
+fn an_answer_cut_anywhere_is_no_answer() {
+    each_response(|protocol, endpoint, fixture| {
+        let whole = fixture.bytes.trim_ascii_end();
+        for at in 0..whole.len() {
+            let (head, _) = whole.split_at(at);
+            assert!(protocol.codec.response(endpoint, &ENVELOPE, head).is_err(), "{}/{} cut at byte {at}", protocol.name, fixture.case);
+        }
+    });
 }
 
 #[test]

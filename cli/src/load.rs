@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use neural_router::config::document::KeySource;
+use neural_router::config::document::{Cors, KeySource};
 use neural_router::config::{Config, ConfigError, Document};
 
 use crate::failure::Failure;
@@ -74,17 +74,59 @@ pub(crate) fn checked(document: Document) -> Result<Loaded, ConfigError> {
             return Err(ConfigError::new(format!("{path}.port"), "a port from 1 to 65535"));
         }
     }
+    document.listen.cors.as_ref().map_or(Ok(()), cors)?;
     if document.listen.port == document.admin.port && document.listen.address == document.admin.address {
         return Err(ConfigError::new("admin.port", "the listener has this port already"));
     }
     Ok(Loaded { document, config })
 }
 
+/// A day is the longest that any browser remembers.
+const MAX_CORS_AGE_S: u32 = 86_400;
+
+fn cors(cors: &Cors) -> Result<(), ConfigError> {
+    let err = |path: &str, message: &str| Err(ConfigError::new(format!("listen.cors.{path}"), message));
+    match cors.allow_origins.as_slice() {
+        [] => return err("allow_origins", "at least one origin, or only `*`; leave cors out to let no page call"),
+        [all] if all == "*" => {}
+        origins => {
+            if let Some(i) = origins.iter().position(|origin| !is_origin(origin)) {
+                return err(&format!("allow_origins[{i}]"), ORIGIN);
+            }
+        }
+    }
+    if cors.max_age_s > MAX_CORS_AGE_S {
+        return err("max_age_s", "seconds, at most 86400");
+    }
+    Ok(())
+}
+
+const ORIGIN: &str = "an origin as browsers send it, https://app.example.com or http://localhost:3000: \
+                      lower case, no path, not the scheme's own port; or only `*`";
+
+/// Whether a browser could send this as `origin`; anything else would never match.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, rest)) = origin.split_once("://") else { return false };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (rest, None),
+    };
+    let of = |text: &str, more: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b))
+    };
+    let own_port = matches!((scheme, port), ("http", Some("80")) | ("https", Some("443")));
+    let host_is_sound = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => of(host, b".-_"),
+    };
+    let port_is_sound = port.is_none_or(|port| !port.starts_with('0') && port.parse::<u16>().is_ok() && of(port, b""));
+    of(scheme, b"+.-") && host_is_sound && port_is_sound && !own_port
+}
+
 impl Loaded {
     /// What is worth telling an operator although the configuration can run, one sentence each.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> =
-            self.config.unenforced.iter().map(|path| format!("{path}: understood, but not enforced by this version")).collect();
+        let mut warnings = Vec::new();
         if self.document.admin.address.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()) {
             warnings.push("admin.address: not a loopback address; Envoy's administration asks nobody for a password".to_owned());
         }

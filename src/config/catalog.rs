@@ -2,6 +2,10 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use super::policy::NanoUsd;
+use crate::openai::Usage;
 use crate::provider::Protocol;
 
 pub use super::document::{Kind, Latency};
@@ -90,6 +94,8 @@ pub struct Model {
     pub context_window: Tokens,
     /// Longest answer.
     pub max_output: Tokens,
+    /// Vector length, if anyone said; only of an embedding model.
+    pub dimensions: Option<u32>,
     /// Price.
     pub price: Price,
     /// What it can do.
@@ -111,21 +117,44 @@ pub struct Deployment {
 }
 
 /// Nano-dollars per token, which is what USD per million tokens times a thousand is; exact for
-/// prices down to a thousandth of a dollar per million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// prices down to a thousandth of a dollar per million, and rounded up for finer ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Price {
     /// Prompt tokens.
+    #[serde(rename = "i")]
     pub input: u64,
     /// Answer tokens.
+    #[serde(rename = "o")]
     pub output: u64,
-    /// Prompt tokens from the provider's cache.
+    /// Prompt tokens read from the provider's cache.
+    #[serde(rename = "c")]
     pub cached_input: u64,
+    /// Prompt tokens written to the provider's cache.
+    #[serde(rename = "w")]
+    pub cache_write: u64,
 }
 
 impl Price {
     /// Price of a prompt and an answer, in nano-dollars.
     pub fn of(&self, input: Tokens, output: Tokens) -> u64 {
         self.input.saturating_mul(input.0).saturating_add(self.output.saturating_mul(output.0))
+    }
+
+    /// The most that a prompt and an answer can cost, whatever the provider's cache does.
+    pub fn most(&self, input: Tokens, output: Tokens) -> NanoUsd {
+        let dearest = self.input.max(self.cached_input).max(self.cache_write);
+        NanoUsd(Self { input: dearest, ..*self }.of(input, output))
+    }
+
+    /// What a usage costs: every token once, reasoning with the answer it is part of.
+    pub fn cost(&self, usage: &Usage) -> NanoUsd {
+        let parts = [
+            (self.input, usage.uncached_input),
+            (self.cached_input, usage.cache_read),
+            (self.cache_write, usage.cache_write),
+            (self.output, usage.output),
+        ];
+        NanoUsd(parts.iter().fold(0, |sum: u64, (price, tokens)| sum.saturating_add(price.saturating_mul(*tokens))))
     }
 }
 

@@ -17,7 +17,7 @@ pub use catalog::{Capabilities, Capability, Catalog, Model, ModelIndex, Objectiv
 pub use document::Document;
 pub use error::ConfigError;
 pub use seat::ProviderSeat;
-pub use workspace::{Workspace, Workspaces};
+pub use workspace::{Key, Workspace, Workspaces};
 
 /// A configuration the filter can run.
 #[derive(Debug, Clone)]
@@ -30,9 +30,6 @@ pub struct Config {
     pub routing: Routing,
     /// Largest request body, in bytes.
     pub max_request_bytes: u32,
-    /// Parts of the file that are understood but not enforced by this version, by path. Whoever
-    /// loads a configuration tells the operator.
-    pub unenforced: Vec<String>,
 }
 
 /// Bounds of a call; all times in milliseconds.

@@ -1,8 +1,12 @@
-//! Who may call, and with which models.
+//! Who may call, with which models, how much, and under which content rules.
+
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use super::catalog::{Catalog, ModelIndex, Objective};
+use super::policy::{Budget, Limits};
+use crate::guard::Guard;
 
 /// SHA-256 over a whole key.
 pub type Digest = [u8; 32];
@@ -14,6 +18,12 @@ pub struct Workspace {
     pub id: String,
     /// Objective of calls that name none.
     pub objective: Objective,
+    /// Rate limits of all its keys together.
+    pub limits: Limits,
+    /// Spending cap; none means no bound.
+    pub budget: Option<Budget>,
+    /// Content rules, which a call keeps for as long as it lasts.
+    pub guard: Rc<Guard>,
     pub(super) models: Vec<ModelIndex>,
 }
 
@@ -33,6 +43,17 @@ impl Workspace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkspaceIndex(pub(super) usize);
 
+/// Position of a key in [`Workspaces`]; only they hand them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyIndex(pub(super) usize);
+
+impl KeyIndex {
+    /// Position in the order of [`Workspaces::keys`].
+    pub const fn position(self) -> usize {
+        self.0
+    }
+}
+
 /// A key and whose it is.
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -40,24 +61,44 @@ pub struct Key {
     pub id: String,
     /// Whose it is.
     pub workspace: WorkspaceIndex,
+    /// Rate limits of this key alone, besides those of the workspace.
+    pub limits: Limits,
+    pub(super) models: Option<Vec<ModelIndex>>,
+}
+
+impl Key {
+    /// Whether the key, of what its workspace may use, may use this model.
+    pub fn may_use(&self, model: ModelIndex) -> bool {
+        self.models.as_ref().is_none_or(|models| models.binary_search(&model).is_ok())
+    }
 }
 
 /// All workspaces, found by the digest of a key.
 #[derive(Debug, Clone, Default)]
 pub struct Workspaces {
     pub(super) all: Vec<Workspace>,
-    pub(super) keys: HashMap<Digest, Key>,
+    pub(super) keys: Vec<Key>,
+    pub(super) by_digest: HashMap<Digest, KeyIndex>,
 }
 
 impl Workspaces {
-    /// The stored digest equal to this one, with its key and workspace.
+    /// The stored digest equal to this one, and whose it is.
     ///
     /// The map is keyed by a digest of what the caller sent, which the caller cannot steer towards
     /// a stored one, so the time this takes says nothing about any key; the caller of this function
     /// still compares the digests in constant time.
-    pub fn find(&self, digest: &Digest) -> Option<(&Digest, &Key, &Workspace)> {
-        let (stored, key) = self.keys.get_key_value(digest)?;
-        Some((stored, key, self.get(key.workspace)?))
+    pub fn find(&self, digest: &Digest) -> Option<(&Digest, KeyIndex)> {
+        self.by_digest.get_key_value(digest).map(|(stored, index)| (stored, *index))
+    }
+
+    /// The key at an index these workspaces handed out.
+    pub fn key(&self, index: KeyIndex) -> Option<&Key> {
+        self.keys.get(index.0)
+    }
+
+    /// Every key, in the order of the file.
+    pub fn keys(&self) -> core::slice::Iter<'_, Key> {
+        self.keys.iter()
     }
 
     /// The workspace at an index these workspaces handed out.

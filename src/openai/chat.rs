@@ -1,15 +1,16 @@
 //! A chat completion request: what of it decides the choice, and the cuts that take our own
 //! members out of it.
 
-use core::ops::Range;
 use std::borrow::Cow;
 
-use super::members::{Member, Members, NotAnObject, decode, encode, placed};
-use super::messages::{self, Fault};
+use super::body::{self, Cuts};
+use super::members::{Members, NotAnObject, decode, encode};
+use super::messages::{self, Weight};
+use super::parameters;
 use super::route::Route;
-use super::scan::Scan;
+use super::scan::{Scan, Stop};
 
-/// A request, borrowed from its body.
+/// A request, borrowed from its body. Every documented member has been checked.
 #[derive(Debug, Clone)]
 pub struct ChatRequest<'a> {
     /// A model id, or `auto`.
@@ -20,14 +21,27 @@ pub struct ChatRequest<'a> {
     pub stream: bool,
     /// Whether the client wants to see usage in the stream.
     pub include_usage: bool,
-    /// `max_completion_tokens`, or the older `max_tokens`.
+    /// `max_completion_tokens`, or the older `max_tokens`: tokens of each choice.
     pub max_output: Option<u64>,
+    /// How many answers; 1 to 128.
+    pub n: u64,
     /// What the model must be able to do.
     pub needs: Needs,
-    /// Prompt tokens, estimated from the length of the text.
+    /// Messages.
+    pub messages: u64,
+    /// Tools and functions.
+    pub tools: u64,
+    /// Bytes of the texts of messages, and of tools and functions, as written.
+    pub prompt_bytes: u64,
+    /// Prompt tokens, estimated from `prompt_bytes`; rather too few.
     pub prompt_tokens: u64,
+    /// Prompt tokens that no tokenizer exceeds, for what has to be paid for sure. [`u64::MAX`] where
+    /// the body does not say how long the prompt is: the model's context window is the bound then,
+    /// as it is whenever it is smaller.
+    pub prompt_tokens_bound: u64,
+    pub(super) text: &'a str,
     stream_options: Option<&'a str>,
-    cuts: Vec<Range<usize>>,
+    cuts: Cuts,
 }
 
 /// What a request asks of a model beyond text.
@@ -49,6 +63,8 @@ pub struct Needs {
     pub several_choices: bool,
     /// It has `functions`, which `tools` replaced in 2023.
     pub functions: bool,
+    /// It asks for embeddings.
+    pub embeddings: bool,
 }
 
 /// Why a body is not a request.
@@ -81,7 +97,16 @@ const TOKENS_PER_MESSAGE: u64 = 4;
 
 /// Bytes of English text or code per token, rounded up so that the estimate stays low: it only
 /// has to keep hopeless candidates out, and a wrong exclusion is worse than a refused attempt.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
+
+/// The dearest image there is: 8 tiles of 5,667 tokens and 2,833 for the whole, at gpt-4o-mini
+/// (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>). Others stay below
+/// 25,000.
+const MOST_TOKENS_PER_IMAGE: u64 = 48_169;
+
+/// What providers put before a prompt, such as how to call tools: up to 530 tokens at Anthropic
+/// (<https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview>).
+const MOST_TOKENS_ADDED: u64 = 1024;
 
 /// The longest conversation has two for each message; going over as many takes some 3 ms.
 const MAX_VALUES: usize = 1 << 18;
@@ -93,82 +118,79 @@ const MAX_STREAM_OPTIONS_BYTES: usize = 4096;
 impl<'a> ChatRequest<'a> {
     /// Reads a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
-        let text = simdutf8::basic::from_utf8(body).map_err(|_| BadRequest::NotUtf8)?;
-        let mut weight = None;
-        let members = Members::read_with(Scan::bounded(text, MAX_VALUES), |scan, name| {
-            // A second one is left as text; that it stands twice is noticed below.
-            if name != "messages" || weight.is_some() {
-                return scan.value().map_err(|stop| BadRequest::NotAnObject(placed(text, stop)));
+        let mut walk = parameters::request();
+        let (mut weight, mut tools, mut functions) = (Weight::default(), 0, 0);
+        let members = body::walk(body, MAX_VALUES, |scan, name| {
+            let Some((_, field)) = walk.member(name)? else { return Ok(scan.value()?) };
+            if name == "messages" {
+                weight = messages::weigh(scan)?;
+                return Ok("");
             }
-            weight = Some(messages::weigh(scan).map_err(|fault| match fault {
-                Fault::Text(stop) => BadRequest::NotAnObject(placed(text, stop)),
-                Fault::Invalid(bad) => bad,
-            })?);
-            Ok("")
+            let (value, elements) = scan.written(|scan| field.check(scan))?;
+            match name {
+                "tools" => tools = elements,
+                "functions" => functions = elements,
+                _ => {}
+            }
+            Ok(value)
         })?;
-        let mut seen = Seen::default();
-        for member in members.iter() {
-            seen.take(member)?;
+        let model = body::model(members.find("model"))?;
+        if weight.messages == 0 {
+            return Err(BadRequest::invalid("messages", "required: an array of messages"));
         }
-        let Some(model) = seen.model else { return Err(BadRequest::invalid("model", "required: a model id or `auto`")) };
-        let Some(model_name) = decode(model.value).filter(|name| !name.is_empty()) else {
-            return Err(BadRequest::invalid("model", "expected a model id or `auto`"));
-        };
-        let Some(weight) = weight else { return Err(BadRequest::invalid("messages", "required: an array of messages")) };
-        let stream = flag(seen.stream)?.unwrap_or(false);
-        let mut cuts = members.cuts(|member| match member.name.as_ref() {
-            "model" | "route" => true,
-            "stream_options" => stream,
-            _ => false,
-        });
-        // What is handed on begins with the brace: an OpenAI-protocol provider's body is begun anew there.
-        let lead = text.len() - text.trim_start_matches([' ', '\t', '\n', '\r']).len();
-        if lead > 0 {
-            cuts.insert(0, 0..lead);
+        let value = |name: &str| members.find(name).map(|member| member.value).filter(|value| *value != "null");
+        let says = |name: &str| value(name) == Some("true");
+        let number = |name: &str| value(name).and_then(|value| value.parse::<u64>().ok());
+        // Asking for none is no reason to refuse.
+        if number("top_logprobs").is_some_and(|top| top > 0) && !says("logprobs") {
+            return Err(BadRequest::invalid("top_logprobs", "takes `logprobs: true`"));
         }
-        let stream_options = seen.stream_options.map(|member| member.value).filter(|value| *value != "null");
-        let tools_bytes = seen.tools.map_or(0, |member| member.value.len()) as u64;
-        let text_tokens = (weight.text_bytes as u64 + tools_bytes) / BYTES_PER_TOKEN;
+        let stream = says("stream");
+        let stream_options = value("stream_options");
+        let format = value("response_format").and_then(kind);
+        let n = number("n").unwrap_or(1);
+        let bytes = |name: &str| value(name).map_or(0, str::len);
+        let prompt_bytes = (weight.text_bytes + bytes("tools") + bytes("functions")) as u64;
+        let refers = weight.refers || value("web_search_options").is_some();
         Ok(Self {
-            model: model_name,
-            route: seen.route.map_or(Ok(Route::default()), |member| Route::parse(member.value))?,
+            model,
+            route: value("route").map_or(Ok(Route::default()), Route::parse)?,
             stream,
             include_usage: include_usage(stream_options)?,
-            max_output: count(seen.max_completion_tokens)?.or(count(seen.max_tokens)?),
+            max_output: number("max_completion_tokens").or(number("max_tokens")),
+            n,
             needs: Needs {
-                tools: [seen.tools, seen.functions].into_iter().flatten().any(|member| !matches!(member.value, "null" | "[]")),
-                parallel_tools: flag(seen.parallel_tool_calls)?.unwrap_or(false) && seen.tools.is_some(),
+                tools: tools + functions > 0,
+                parallel_tools: says("parallel_tool_calls") && tools > 0,
                 vision: weight.images > 0,
-                json_object: response_format(seen.response_format)? == Some("json_object"),
-                json_schema: response_format(seen.response_format)? == Some("json_schema"),
-                several_choices: seen.n.is_some_and(|member| !matches!(member.value, "null" | "1")),
-                functions: seen.functions.is_some_and(|member| !matches!(member.value, "null" | "[]")),
-                reasoning: seen.reasoning_effort.is_some_and(|member| !matches!(member.value, "null" | r#""none""#)),
+                json_object: format.as_deref() == Some("json_object"),
+                json_schema: format.as_deref() == Some("json_schema"),
+                several_choices: n != 1,
+                functions: functions > 0,
+                embeddings: false,
+                reasoning: value("reasoning_effort").is_some_and(|effort| decode(effort).as_deref() != Some("none")),
             },
-            prompt_tokens: text_tokens + weight.messages as u64 * TOKENS_PER_MESSAGE + weight.images as u64 * TOKENS_PER_IMAGE,
+            messages: weight.messages as u64,
+            tools: (tools + functions) as u64,
+            prompt_bytes,
+            prompt_tokens: prompt_bytes / BYTES_PER_TOKEN
+                + weight.messages as u64 * TOKENS_PER_MESSAGE
+                + weight.images as u64 * TOKENS_PER_IMAGE,
+            prompt_tokens_bound: if refers { u64::MAX } else { bound(body.len(), &weight) },
+            text: members.text(),
             stream_options,
-            cuts,
+            cuts: Cuts::of(&members, |name| match name {
+                "model" | "route" => true,
+                "stream_options" => stream,
+                _ => false,
+            }),
         })
     }
 
     /// How to take `model`, `route` and, in a stream, `stream_options` out of the body: the bytes
     /// that replace its first `usize` bytes. Nothing behind the last cut has to be touched.
     pub fn bare<'b>(&self, body: &'b [u8]) -> (usize, Cow<'b, [u8]>) {
-        let part = |range: Range<usize>| body.get(range).unwrap_or_default();
-        match self.cuts.as_slice() {
-            [] => (0, Cow::Borrowed(&[])),
-            // What most clients send, and no reason to copy a long conversation.
-            [only] => (only.end, Cow::Borrowed(part(0..only.start))),
-            [.., last] => {
-                let mut kept = Vec::with_capacity(last.start);
-                let mut from = 0;
-                for cut in &self.cuts {
-                    kept.extend_from_slice(part(from..cut.start));
-                    from = cut.end;
-                }
-                (last.end, Cow::Owned(kept))
-            }
-        }
+        self.cuts.bare(body)
     }
 
     /// The `stream_options` for an OpenAI-protocol provider: the caller's, with usage always on.
@@ -196,66 +218,12 @@ impl From<NotAnObject> for BadRequest {
     }
 }
 
-#[derive(Default)]
-struct Seen<'m, 'a> {
-    model: Option<&'m Member<'a>>,
-    messages: Option<&'m Member<'a>>,
-    route: Option<&'m Member<'a>>,
-    stream: Option<&'m Member<'a>>,
-    stream_options: Option<&'m Member<'a>>,
-    max_tokens: Option<&'m Member<'a>>,
-    max_completion_tokens: Option<&'m Member<'a>>,
-    tools: Option<&'m Member<'a>>,
-    functions: Option<&'m Member<'a>>,
-    n: Option<&'m Member<'a>>,
-    parallel_tool_calls: Option<&'m Member<'a>>,
-    response_format: Option<&'m Member<'a>>,
-    reasoning_effort: Option<&'m Member<'a>>,
-}
-
-impl<'m, 'a> Seen<'m, 'a> {
-    /// Notes a member the choice depends on; twice is refused, since we and a provider might each
-    /// believe another one.
-    fn take(&mut self, member: &'m Member<'a>) -> Result<(), BadRequest> {
-        let place = match member.name.as_ref() {
-            "model" => &mut self.model,
-            "messages" => &mut self.messages,
-            "route" => &mut self.route,
-            "stream" => &mut self.stream,
-            "stream_options" => &mut self.stream_options,
-            "max_tokens" => &mut self.max_tokens,
-            "max_completion_tokens" => &mut self.max_completion_tokens,
-            "tools" => &mut self.tools,
-            "functions" => &mut self.functions,
-            "n" => &mut self.n,
-            "parallel_tool_calls" => &mut self.parallel_tool_calls,
-            "response_format" => &mut self.response_format,
-            "reasoning_effort" => &mut self.reasoning_effort,
-            _ => return Ok(()),
-        };
-        match place.replace(member) {
-            None => Ok(()),
-            Some(_) => Err(BadRequest::invalid(member.name.clone(), "stands more than once")),
-        }
-    }
-}
-
-fn flag(member: Option<&Member<'_>>) -> Result<Option<bool>, BadRequest> {
-    let Some(member) = member else { return Ok(None) };
-    match member.value {
-        "true" => Ok(Some(true)),
-        "false" => Ok(Some(false)),
-        "null" => Ok(None),
-        _ => Err(BadRequest::invalid(member.name.clone(), "expected true or false")),
-    }
-}
-
-fn count(member: Option<&Member<'_>>) -> Result<Option<u64>, BadRequest> {
-    let Some(member) = member.filter(|member| member.value != "null") else { return Ok(None) };
-    match member.value.parse::<u32>() {
-        Ok(count) if count > 0 => Ok(Some(count.into())),
-        _ => Err(BadRequest::invalid(member.name.clone(), "expected a whole number of tokens, at least 1")),
-    }
+/// No tokenizer makes more tokens than bytes, and none is given more bytes than JSON takes to write
+/// them: an escape is longer than what it stands for, and `{"role":"user"}` longer than what
+/// separates messages. Images aside.
+fn bound(body_bytes: usize, weight: &Weight) -> u64 {
+    let text = body_bytes.saturating_sub(weight.image_bytes) as u64;
+    text + weight.images as u64 * MOST_TOKENS_PER_IMAGE + MOST_TOKENS_ADDED
 }
 
 fn include_usage(stream_options: Option<&str>) -> Result<bool, BadRequest> {
@@ -264,21 +232,20 @@ fn include_usage(stream_options: Option<&str>) -> Result<bool, BadRequest> {
         return Err(BadRequest::invalid("stream_options", format!("at most {MAX_STREAM_OPTIONS_BYTES} bytes")));
     }
     let members = Members::read(value).map_err(|_| BadRequest::invalid("stream_options", "expected an object"))?;
-    match members.find("include_usage").map(|member| member.value) {
-        None | Some("false" | "null") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(BadRequest::invalid("stream_options.include_usage", "expected true or false")),
-    }
+    Ok(members.find("include_usage").is_some_and(|member| member.value == "true"))
 }
 
-fn response_format<'a>(member: Option<&Member<'a>>) -> Result<Option<&'a str>, BadRequest> {
-    let Some(member) = member.filter(|member| member.value != "null") else { return Ok(None) };
-    let members = Members::read(member.value).map_err(|_| BadRequest::invalid("response_format", "expected an object"))?;
-    let kind = members.find("type").and_then(|member| member.value.strip_prefix('"')?.strip_suffix('"'));
-    match kind {
-        Some("text" | "json_object" | "json_schema") => Ok(kind),
-        _ => Err(BadRequest::invalid("response_format.type", "expected one of text, json_object, json_schema")),
-    }
+/// The member `type` of an object that has been checked.
+fn kind(value: &str) -> Option<Cow<'_, str>> {
+    let mut kind = None;
+    let outcome = Scan::new(value).object(|scan, name| {
+        let value = scan.value()?;
+        if decode(name).as_deref() == Some("type") {
+            kind = decode(value);
+        }
+        Ok::<_, Stop>(())
+    });
+    outcome.ok().and(kind)
 }
 
 #[cfg(test)]
@@ -334,21 +301,55 @@ mod tests {
         for (extra, needs) in [
             (r#""tools":[]"#, none),
             (r#""tools":null"#, none),
-            (r#""tools":[{}]"#, Needs { tools: true, ..none }),
-            (r#""tools":[{}],"parallel_tool_calls":true"#, Needs { tools: true, parallel_tools: true, ..none }),
+            (r#""tools":[{"type":"x"}]"#, Needs { tools: true, ..none }),
+            (r#""tools":[{"type":"x"}],"parallel_tool_calls":true"#, Needs { tools: true, parallel_tools: true, ..none }),
+            (r#""tools":[ ],"parallel_tool_calls":true"#, none),
             (r#""response_format":{"type":"text"}"#, none),
             (r#""response_format":{"type":"json_object"}"#, Needs { json_object: true, ..none }),
-            (r#""response_format":{"json_schema":{},"type":"json_schema"}"#, Needs { json_schema: true, ..none }),
-            (r#""functions":[{}]"#, Needs { tools: true, functions: true, ..none }),
+            (r#""response_format":{"type":"json_\u006fbject"}"#, Needs { json_object: true, ..none }),
+            (r#""response_format":{"json_schema":{"name":"x"},"type":"json_schema"}"#, Needs { json_schema: true, ..none }),
+            (r#""functions":[ ]"#, none),
+            (r#""functions":[{"name":"f"}]"#, Needs { tools: true, functions: true, ..none }),
             (r#""n":1"#, none),
             (r#""n":2"#, Needs { several_choices: true, ..none }),
+            (r#""n":null"#, none),
             (r#""reasoning_effort":"none""#, none),
+            (r#""reasoning_effort":"n\u006fne""#, none),
             (r#""reasoning_effort":"low""#, Needs { reasoning: true, ..none }),
         ] {
             assert_eq!(parse(&with(extra)).needs, needs, "{extra}");
         }
         let image = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}]}"#;
         assert!(parse(image).needs.vision);
+    }
+
+    #[test]
+    fn what_rules_can_bound_is_counted() {
+        let body = r#"{"model":"m","n":3,"tools":[{"type":"x"},{"type":"y"}],"functions":[{"name":"f"}],"max_tokens":7,
+            "messages":[{"role":"system","content":"abcd"},{"role":"user","content":[{"type":"text","text":"ef"}]}]}"#;
+        let request = parse(body);
+        let tools = r#"[{"type":"x"},{"type":"y"}][{"name":"f"}]"#.len() as u64;
+        assert_eq!((request.messages, request.tools, request.n, request.max_output), (2, 3, 3, Some(7)));
+        assert_eq!(request.prompt_bytes, 6 + tools);
+        assert_eq!(request.prompt_tokens, (6 + tools) / 4 + 2 * 4);
+    }
+
+    #[test]
+    fn no_prompt_has_more_tokens_than_its_bound() {
+        let bound = |body: &str| parse(body).prompt_tokens_bound;
+        let text = r#"{"model":"m","messages":[{"role":"user","content":"\u00e9"}]}"#;
+        assert_eq!(bound(text), text.len() as u64 + 1024);
+        let with_image = |url: &str| {
+            bound(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image_url","image_url":"{url}"}}]}}]}}"#))
+        };
+        assert_eq!(with_image(&"A".repeat(100_000)), with_image(""), "an image costs the same however it is written");
+        assert!(with_image("") > 48_169);
+        for refers in [
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}"#,
+            r#"{"model":"m","messages":[{"role":"user","content":"x"}],"web_search_options":{}}"#,
+        ] {
+            assert_eq!(bound(refers), u64::MAX, "{refers}");
+        }
     }
 
     #[test]

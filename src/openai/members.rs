@@ -86,6 +86,11 @@ impl<'a> Members<'a> {
         Ok(Self { text, all })
     }
 
+    /// The text the object stands in.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The members.
     pub fn iter(&self) -> core::slice::Iter<'_, Member<'a>> {
         self.all.iter()

@@ -1,9 +1,9 @@
 //! What the conversation asks of a model: whether it has images, and roughly how long it is.
 //! Contents are weighed, never decoded or kept, in the one walk over the body.
 
-use super::chat::BadRequest;
+use super::body::{Fault, invalid, unexpected};
 use super::members::decode;
-use super::scan::{Scan, Stop};
+use super::scan::Scan;
 
 /// Sum of what the messages hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,21 +14,10 @@ pub(super) struct Weight {
     pub text_bytes: usize,
     /// Image parts.
     pub images: usize,
-}
-
-/// Why messages cannot be weighed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// They are not JSON.
-    Text(Stop),
-    /// They are not messages.
-    Invalid(BadRequest),
-}
-
-impl From<Stop> for Fault {
-    fn from(stop: Stop) -> Self {
-        Self::Text(stop)
-    }
+    /// Bytes of them as written.
+    pub image_bytes: usize,
+    /// Something in them is longer than it looks: a file, or an answer in audio of the past.
+    pub refers: bool,
 }
 
 /// A conversation of more turns is an attack on whoever has to parse it.
@@ -87,6 +76,7 @@ fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(),
             }
             Some("content") => self::content(scan, weight, &at)?,
             Some("tool_calls") => weight.text_bytes += scan.value()?.len(),
+            Some("audio") => weight.refers |= scan.value()? != "null",
             _ => drop(scan.value()?),
         }
         Ok(())
@@ -112,39 +102,36 @@ fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Re
     if scan.peek() != Some(b'{') {
         return Err(unexpected(scan, NOT_A_PART, at));
     }
-    let mut kind = false;
+    let (mut kind, mut image, mut image_bytes) = (false, false, 0);
     scan.object(|scan, name| {
         let value = scan.value()?;
         match decode(name).as_deref() {
             Some("type") => {
                 let name = decode(value);
-                weight.images += usize::from(name.as_deref() == Some("image_url"));
+                image = name.as_deref() == Some("image_url");
+                // Of a file, or of what was invented since, the text says nothing.
+                weight.refers |= !matches!(name.as_deref(), Some("text" | "refusal" | "image_url" | "input_audio"));
                 if name.is_none() || core::mem::replace(&mut kind, true) {
                     return Err(invalid(NOT_A_PART, at()));
                 }
             }
             Some("text") => weight.text_bytes += value.len().saturating_sub(2),
+            Some("image_url") => image_bytes = value.len(),
             _ => {}
         }
         Ok(())
     })?;
-    if kind { Ok(()) } else { Err(invalid(NOT_A_PART, at())) }
-}
-
-fn invalid(expected: &str, param: String) -> Fault {
-    Fault::Invalid(BadRequest::invalid(param, expected))
-}
-
-/// The next value is of another kind, unless it is no value at all.
-fn unexpected(scan: &mut Scan<'_>, expected: &str, param: impl FnOnce() -> String) -> Fault {
-    match scan.value() {
-        Ok(_) => invalid(expected, param()),
-        Err(stop) => Fault::Text(stop),
+    if image {
+        weight.images += 1;
+        weight.image_bytes += image_bytes;
     }
+    if kind { Ok(()) } else { Err(invalid(NOT_A_PART, at())) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::chat::BadRequest;
+    use super::super::scan::Stop;
     use super::*;
 
     fn weigh(value: &str) -> Result<Weight, Fault> {
@@ -156,10 +143,32 @@ mod tests {
         let weight = weigh(
             r#"[{"role":"system","content":"abcd"},
                 {"role":"user","content":[{"type":"text","text":"ab"},{"type":"image_url","image_url":{"url":"data:…"}}]},
-                {"role":"assistant","content":null,"tool_calls":[{}]},
+                {"role":"assistant","content":null,"tool_calls":[{}],"audio":null},
                 {"role":"assistant","future":{"x":[1]}}]"#,
         );
-        assert_eq!(weight, Ok(Weight { messages: 4, text_bytes: 4 + 2 + 4, images: 1 }));
+        let image_bytes = r#"{"url":"data:…"}"#.len();
+        assert_eq!(weight, Ok(Weight { messages: 4, text_bytes: 4 + 2 + 4, images: 1, image_bytes, refers: false }));
+    }
+
+    #[test]
+    fn what_is_longer_than_it_looks_is_noticed() {
+        let part = |part: &str| format!(r#"[{{"role":"user","content":[{part}]}}]"#);
+        for (value, refers) in [
+            (part(r#"{"type":"text","text":"x"},{"type":"refusal"},{"type":"input_audio"}"#), false),
+            (part(r#"{"type":"file","file":{"file_id":"f"}}"#), true),
+            (part(r#"{"type":"f\u0069le"}"#), true),
+            (part(r#"{"type":"of_next_year"}"#), true),
+            (r#"[{"role":"assistant","audio":{"id":"a"}}]"#.to_owned(), true),
+        ] {
+            assert_eq!(weigh(&value).map(|weight| weight.refers), Ok(refers), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_the_address_of_an_image_is_not_text() {
+        let image_bytes = |part: &str| weigh(&format!(r#"[{{"role":"user","content":[{part}]}}]"#)).map(|weight| weight.image_bytes);
+        assert_eq!(image_bytes(r#"{"image_url":{"url":"x"},"type":"image_url","text":"hidden"}"#), Ok(11));
+        assert_eq!(image_bytes(r#"{"image_url":{"url":"x"},"type":"text","text":"y"}"#), Ok(0));
     }
 
     #[test]

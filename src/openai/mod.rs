@@ -3,14 +3,23 @@
 //! Texts are read where they lie: members are located, the few that matter are decoded, everything
 //! else passes through byte for byte, so a field invented tomorrow survives.
 
+mod body;
 pub mod chat;
+mod embeddings;
+mod endpoint;
 pub mod members;
 mod messages;
+mod parameters;
+mod request;
 mod route;
 pub mod scan;
+mod shape;
 mod usage;
 
 pub use chat::{BadRequest, ChatRequest, Needs};
+pub use embeddings::{EmbeddingRequest, EncodingFormat};
+pub use endpoint::Endpoint;
 pub use messages::MAX_MESSAGES;
+pub use request::{Counts, Demand, Request};
 pub use route::Route;
 pub use usage::Usage;

@@ -2,26 +2,22 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
+use super::body::{Fault, invalid};
 use super::chat::BadRequest;
-use crate::json_path::path_at;
+use super::members::decode;
+use super::scan::Scan;
+use super::shape::{Shape, optional, within};
 
 /// What the caller wants of the choice. Names are checked against the catalogue when it is ranked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Route<'a> {
     /// Overrides the workspace's objective.
-    #[serde(borrow, default)]
     pub objective: Option<Cow<'a, str>>,
     /// Model ids to try after the first choice, in this order.
-    #[serde(borrow, default)]
     pub fallbacks: Vec<Cow<'a, str>>,
     /// Milliseconds each attempt and the whole call may take.
-    #[serde(default)]
     pub max_latency_ms: Option<u32>,
     /// Which column of the catalogue's quality figures counts.
-    #[serde(borrow, default)]
     pub task_class: Option<Cow<'a, str>>,
 }
 
@@ -32,38 +28,59 @@ const MAX_ROUTE_BYTES: usize = 16 << 10;
 const MAX_FALLBACKS: usize = 16;
 
 /// An hour, as for every timeout of the configuration.
-const MAX_LATENCY_MS: u32 = 3_600_000;
+const MAX_LATENCY_MS: i64 = 3_600_000;
+
+/// Closed, unlike OpenAI's objects: the member is ours, so what we do not know is a mistake.
+const SHAPE: Shape = Shape::Closed(&[
+    optional("objective", Shape::Text),
+    optional("fallbacks", Shape::Array(MAX_FALLBACKS, &Shape::Text)),
+    optional("max_latency_ms", Shape::Integer(1, MAX_LATENCY_MS)),
+    optional("task_class", Shape::Text),
+]);
 
 impl<'a> Route<'a> {
     /// Reads the member's value; `null` is as good as nothing.
     pub(super) fn parse(value: &'a str) -> Result<Self, BadRequest> {
+        if value == "null" {
+            return Ok(Self::default());
+        }
         if value.len() > MAX_ROUTE_BYTES {
             return Err(BadRequest::invalid("route", format!("at most {MAX_ROUTE_BYTES} bytes")));
         }
-        // Serde would also read a struct from an array.
-        if value != "null" && !value.starts_with('{') {
-            return Err(BadRequest::invalid("route", "expected an object"));
-        }
-        let route = serde_json::from_str::<Option<Self>>(value).map_err(|error| {
-            let path = path_at(value.as_bytes(), error.line(), error.column());
-            let param = if path == "." { "route".to_owned() } else { ["route.", &path].concat() };
-            BadRequest::invalid(param, describe(&error))
+        let read = SHAPE.check(&mut Scan::new(value)).and_then(|_| Self::read(value));
+        read.map_err(|fault| match within(fault, "route") {
+            // The walk over the body has been here.
+            Fault::Text(_) => BadRequest::invalid("route", "expected an object"),
+            Fault::Invalid(bad) => bad,
+        })
+    }
+
+    /// Reads what has the right shape.
+    fn read(value: &'a str) -> Result<Self, Fault> {
+        let mut route = Self::default();
+        Scan::new(value).object(|scan, name| {
+            let name = decode(name).unwrap_or_default();
+            if scan.peek() == Some(b'n') {
+                scan.value()?;
+                return Ok(());
+            }
+            match name.as_ref() {
+                "fallbacks" => scan.array(|scan, index| {
+                    route.fallbacks.push(text(scan.value()?, || format!("fallbacks[{index}]"))?);
+                    Ok::<_, Fault>(())
+                })?,
+                "max_latency_ms" => route.max_latency_ms = scan.value()?.parse().ok(),
+                "objective" => route.objective = Some(text(scan.value()?, || name.to_string())?),
+                _ => route.task_class = Some(text(scan.value()?, || name.to_string())?),
+            }
+            Ok::<_, Fault>(())
         })?;
-        let route = route.unwrap_or_default();
-        if route.fallbacks.len() > MAX_FALLBACKS {
-            return Err(BadRequest::invalid("route.fallbacks", format!("at most {MAX_FALLBACKS} model ids")));
-        }
-        if route.max_latency_ms.is_some_and(|ms| !(1..=MAX_LATENCY_MS).contains(&ms)) {
-            return Err(BadRequest::invalid("route.max_latency_ms", format!("milliseconds from 1 to {MAX_LATENCY_MS}")));
-        }
         Ok(route)
     }
 }
 
-/// Serde's sentence without the position inside `route`, which would mislead.
-fn describe(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(sentence, _)| sentence.to_owned())
+fn text(literal: &str, param: impl FnOnce() -> String) -> Result<Cow<'_, str>, Fault> {
+    decode(literal).ok_or_else(|| invalid("has half of a surrogate pair", param()))
 }
 
 #[cfg(test)]
@@ -82,6 +99,14 @@ mod tests {
         assert_eq!(route, Ok(expected));
         assert_eq!(Route::parse("null"), Ok(Route::default()));
         assert_eq!(Route::parse("{}"), Ok(Route::default()));
+        let nulls = r#"{"objective":null,"fallbacks":null,"max_latency_ms":null,"task_class":null}"#;
+        assert_eq!(Route::parse(nulls), Ok(Route::default()));
+    }
+
+    #[test]
+    fn an_unknown_member_is_answered_with_the_known_ones() {
+        let expected = BadRequest::invalid("route.fallback", "unknown; expected one of objective, fallbacks, max_latency_ms, task_class");
+        assert_eq!(Route::parse(r#"{"objective":"cost","fallback":["a"]}"#), Err(expected));
     }
 
     #[test]
@@ -90,9 +115,15 @@ mod tests {
             (r#"[]"#, "route"),
             (&format!(r#"{{"fallbacks":["{}"]}}"#, "x".repeat(20_000)), "route"),
             (r#"{"objectives":"cost"}"#, "route.objectives"),
+            (r#"{"objective":"cost","object\u0069ve":"quality"}"#, "route.objective"),
             (r#"{"objective":5}"#, "route.objective"),
             (r#"{"fallbacks":"a"}"#, "route.fallbacks"),
             (r#"{"fallbacks":["a",7]}"#, "route.fallbacks[1]"),
+            (r#"{"fallbacks":[null]}"#, "route.fallbacks[0]"),
+            (r#"{"fallbacks":["a","\ud800"]}"#, "route.fallbacks[1]"),
+            (r#"{"task_class":"\udc00"}"#, "route.task_class"),
+            (r#"{"fallbacks":["","","","","","","","","","","","","","","","",""]}"#, "route.fallbacks[16]"),
+            (r#"{"max_latency_ms":3600001}"#, "route.max_latency_ms"),
             (r#"{"max_latency_ms":0}"#, "route.max_latency_ms"),
             (r#"{"max_latency_ms":1.5}"#, "route.max_latency_ms"),
             (r#"{"max_latency_ms":18446744073709551616}"#, "route.max_latency_ms"),

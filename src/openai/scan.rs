@@ -61,6 +61,30 @@ impl<'a> Scan<'a> {
         Ok(self.text.get(from..self.at).unwrap_or_default())
     }
 
+    /// Goes over the next value with `read`, and returns it as it is written with what `read` made of it.
+    pub fn written<T, E>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<(&'a str, T), E> {
+        self.white_space();
+        let from = self.at;
+        let made = read(self)?;
+        Ok((self.text.get(from..self.at).unwrap_or_default(), made))
+    }
+
+    /// Goes over the next value, and says whether it is a whole number from 0 to 4294967295. Arrays
+    /// of tokens have hundreds of thousands of them.
+    pub fn whole_number(&mut self) -> Result<bool, Stop> {
+        self.white_space();
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take(DIGITS_THAT_FIT).take_while(|byte| byte.is_ascii_digit()).count();
+        let leads_with_zero = digits > 1 && rest.first() == Some(&b'0');
+        // Such a number needs no second look; all others take the long way.
+        if digits > 0 && !leads_with_zero && matches!(rest.get(digits), Some(b',' | b']')) {
+            self.values_left = self.values_left.checked_sub(1).ok_or(Stop::TooMany)?;
+            self.at += digits;
+            return Ok(true);
+        }
+        Ok(self.value()?.parse::<u32>().is_ok())
+    }
+
     /// Goes over an object. `each` is given every member's name as it is written, and has to go
     /// over its value.
     pub fn object<E: From<Stop>>(&mut self, mut each: impl FnMut(&mut Self, &'a str) -> Result<(), E>) -> Result<(), E> {
@@ -241,11 +265,10 @@ impl<'a> Scan<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Stop> {
-        let from = self.at;
-        while self.byte().is_some_and(|b| b.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == from { Err(self.stop()) } else { Ok(()) }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        if digits == 0 { Err(self.stop()) } else { Ok(()) }
     }
 
     fn literal(&mut self, literal: &[u8]) -> Result<(), Stop> {
@@ -285,6 +308,9 @@ impl<'a> Scan<'a> {
         if at < self.text.len() { Stop::Syntax(at) } else { Stop::Truncated }
     }
 }
+
+/// No number of so many digits is above 4294967295.
+const DIGITS_THAT_FIT: usize = 9;
 
 /// Bytes of a string looked at in one go: a vector register.
 const BLOCK: usize = 16;
@@ -423,6 +449,25 @@ mod tests {
         let text = "[0,[1,2],{\"a\":3}]";
         assert_eq!(Scan::bounded(text, 7).value(), Ok(text));
         assert_eq!(Scan::bounded(text, 6).value(), Err(Stop::TooMany));
+    }
+
+    #[test]
+    fn whole_numbers_are_told_from_everything_else() {
+        let first = |text: &str| Scan::new(text).array(|scan, _| scan.whole_number().map(|whole| assert!(whole, "{text}")));
+        for (before, after) in [("[", "]"), ("[ ", ",1]"), ("[", " ]")] {
+            for number in ["0", "15339", "999999999", "4294967295"] {
+                assert_eq!(first(&[before, number, after].concat()), Ok(()));
+            }
+            for other in ["4294967296", "99999999999999999999", "-1", "-0", "1.0", "1e2", "null", r#""7""#, "[7]"] {
+                let text = [before, other, after].concat();
+                let mut found = Vec::new();
+                let outcome = Scan::new(&text).array(|scan, _| scan.whole_number().map(|whole| found.push(whole)));
+                assert_eq!((outcome, found.first()), (Ok(()), Some(&false)), "{text}");
+            }
+        }
+        // Two numbers, as far as JSON is concerned.
+        assert_eq!(first("[01]"), Err(Stop::Syntax(2)));
+        assert_eq!(Scan::bounded("[1,2,3]", 2).array(|scan, _| scan.whole_number().map(drop)), Err(Stop::TooMany));
     }
 
     #[test]

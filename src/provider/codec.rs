@@ -1,11 +1,13 @@
 //! The contract between a wire protocol and the seat that carries it.
 
-use crate::openai::{Needs, Usage};
+use crate::openai::{Endpoint, Needs, Usage};
 use crate::sse::Event;
 
 /// What a codec needs to know of a call, besides its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
+    /// What is asked for.
+    pub endpoint: Endpoint,
     /// The provider's own name of the model.
     pub model: &'a str,
     /// Whether the client asked for a stream.
@@ -43,10 +45,13 @@ pub struct Envelope<'a> {
 /// A whole answer in OpenAI's schema.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
-    /// `chat.completion` JSON, `routing` included.
+    /// JSON of a chat completion, or of a list of embeddings, `routing` included.
     pub body: Vec<u8>,
-    /// What was used.
-    pub usage: Usage,
+    /// What was used, if the provider said so.
+    pub usage: Option<Usage>,
+    /// Roughly how many bytes the model has written, to estimate its tokens where the provider does
+    /// not say; none for embeddings.
+    pub produced: u64,
 }
 
 /// What a stream event meant.
@@ -95,14 +100,17 @@ pub trait Codec: Sync {
     /// How the body gets there.
     fn body(&self, call: &Call<'_>) -> RequestBody;
 
-    /// Translates a body the client sent (a JSON object in OpenAI's schema without `model`,
+    /// Translates a body the client sent (a JSON object in OpenAI's schema of the endpoint without `model`,
     /// `route` and `stream_options`, already known to be well-formed). Returns the provider's body
     /// and what was changed or dropped, for `routing.adjustments`. The error is the caller's fault
     /// and says which parameter.
     fn request(&self, call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed>;
 
-    /// Translates a whole answer of a 2xx.
-    fn response(&self, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault>;
+    /// Translates a whole answer of a 2xx. Is not given what it [`lacks`](Self::lacks).
+    fn response(&self, endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault>;
+
+    /// What the provider charges for a 2xx that is no answer, if it says so.
+    fn billed(&self, body: &[u8]) -> Option<Usage>;
 
     /// Begins a streamed answer.
     fn stream(&self) -> Box<dyn StreamCodec>;
@@ -123,4 +131,9 @@ pub trait StreamCodec {
 
     /// What was used, as far as the provider has said.
     fn usage(&self) -> Option<Usage>;
+
+    /// Bytes of text, reasoning and tool calls so far, as they are written in JSON. When a stream is
+    /// cut, that is all there is to estimate the answer's tokens from: by then `usage` knows nothing,
+    /// or the prompt and the first token.
+    fn produced(&self) -> u64;
 }

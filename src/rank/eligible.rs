@@ -2,32 +2,38 @@
 
 use crate::config::catalog::{Kind, Model, Provider};
 use crate::config::{Capabilities, Capability, Catalog};
-use crate::openai::{ChatRequest, Needs};
+use crate::openai::{Endpoint, Needs, Request};
 use crate::rejection::Rejection;
 
 /// Why a model cannot take a request. In rising order of how close it came, so that the largest
 /// one found is the most useful thing to tell the caller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Obstacle {
-    Kind,
+    Endpoint(Endpoint),
+    Dimensions(u32),
     Capability(&'static str),
-    Context { estimated: u64, window: u64 },
+    Context { estimated: u64, window: u64, param: &'static str },
 }
 
 impl Obstacle {
     pub(super) fn into_rejection(self) -> Rejection {
         match self {
-            Self::Kind => {
-                Rejection::incapable("wrong_model_kind", "model", "an embedding model does not answer chat completions".to_owned())
+            Self::Endpoint(endpoint) => {
+                let message = match endpoint {
+                    Endpoint::Chat => "an embedding model does not answer chat completions; it is for POST /v1/embeddings",
+                    Endpoint::Embeddings => "a chat model gives no embeddings; it is for POST /v1/chat/completions",
+                };
+                Rejection::incapable("wrong_model_kind", "model", message.to_owned())
             }
+            Self::Dimensions(most) => Rejection::invalid("dimensions", format!("dimensions: the longest vector of a candidate has {most}")),
             Self::Capability(name) => Rejection::incapable(
                 "unsupported_capability",
                 param_of(name),
                 format!("no candidate can do `{name}`, which this request needs"),
             ),
-            Self::Context { estimated, window } => Rejection::incapable(
+            Self::Context { estimated, window, param } => Rejection::incapable(
                 "context_length_exceeded",
-                "messages",
+                param,
                 format!("the request needs about {estimated} tokens with its answer; the largest candidate holds {window}"),
             ),
         }
@@ -42,32 +48,43 @@ fn param_of(capability: &'static str) -> &'static str {
         Some(Capability::JsonObject | Capability::JsonSchema) => "response_format",
         Some(Capability::Reasoning) => "reasoning_effort",
         Some(Capability::Vision) => "messages",
-        // What a protocol lacks is named by its member.
+        // What a protocol lacks is named by its member, and an endpoint by nothing.
+        None if capability == "embeddings" => "model",
         None => capability,
     }
 }
 
 /// Whether a provider's protocol has words for everything a request needs.
-pub(super) fn can_be_said(provider: &Provider, request: &ChatRequest<'_>) -> bool {
-    provider.protocol.codec.lacks(&request.needs).is_none()
+pub(super) fn can_be_said(provider: &Provider, request: &Request<'_>) -> bool {
+    provider.protocol.codec.lacks(&request.needs()).is_none()
 }
 
-pub(super) fn check(catalog: &Catalog, model: &Model, request: &ChatRequest<'_>) -> Result<(), Obstacle> {
-    if model.kind != Kind::Chat {
-        return Err(Obstacle::Kind);
+pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> Result<(), Obstacle> {
+    let endpoint = match model.kind {
+        Kind::Chat => Endpoint::Chat,
+        Kind::Embedding => Endpoint::Embeddings,
+    };
+    if endpoint != request.endpoint() {
+        return Err(Obstacle::Endpoint(request.endpoint()));
     }
-    if let Some(missing) = needed(request.needs).missing_from(model.capabilities).next() {
+    if let (Some(asked), Some(most)) = (request.dimensions(), model.dimensions) {
+        if asked > u64::from(most) {
+            return Err(Obstacle::Dimensions(most));
+        }
+    }
+    if let Some(missing) = needed(request.needs()).missing_from(model.capabilities).next() {
         return Err(Obstacle::Capability(missing.name()));
     }
     let mut providers = model.deployments.iter().filter_map(|deployment| catalog.provider(deployment)).peekable();
-    let lacking = providers.peek().and_then(|first| first.protocol.codec.lacks(&request.needs));
+    let lacking = providers.peek().and_then(|first| first.protocol.codec.lacks(&request.needs()));
     if let Some(name) = lacking.filter(|_| !providers.any(|provider| can_be_said(provider, request))) {
         return Err(Obstacle::Capability(name));
     }
-    let estimated = request.prompt_tokens.saturating_add(request.max_output.unwrap_or(1));
+    let estimated = request.context_tokens();
     let window = model.context_window.0;
     if estimated > window {
-        return Err(Obstacle::Context { estimated, window });
+        let param = if endpoint == Endpoint::Chat { "messages" } else { "input" };
+        return Err(Obstacle::Context { estimated, window, param });
     }
     Ok(())
 }

@@ -5,13 +5,14 @@
 mod eligible;
 mod objective;
 
+use crate::authenticate::Caller;
 use crate::config::catalog::{Deployment, Model, Provider};
 use crate::config::{Config, ModelIndex, Objective, TaskClass, Workspace};
-use crate::openai::ChatRequest;
+use crate::openai::{Endpoint, Request};
 use crate::rejection::Rejection;
 
 use eligible::Obstacle;
-pub use objective::QualityPerDollar;
+pub use objective::{EXPECTED_OUTPUT, QualityPerDollar};
 
 /// What was decided.
 #[derive(Debug)]
@@ -38,12 +39,13 @@ pub struct Candidate<'c> {
 }
 
 /// Plans a call.
-pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest<'_>) -> Result<Plan<'c>, Rejection> {
+pub fn plan<'c>(config: &'c Config, caller: &Caller<'_>, request: &Request<'_>) -> Result<Plan<'c>, Rejection> {
+    let workspace = caller.workspace;
     let objective = objective_of(workspace, request)?;
     let class = class_of(request)?;
-    let fallbacks = fallbacks(config, workspace, request)?;
-    let automatic = request.model == "auto";
-    let requested = if automatic { None } else { Some(known(config, workspace, &request.model, || "model".to_owned())?) };
+    let fallbacks = fallbacks(config, caller, request)?;
+    let automatic = request.model() == "auto";
+    let requested = if automatic { None } else { Some(caller.known(&config.catalog, request.model(), || "model".to_owned())?) };
 
     let mut obstacle = None;
     let mut usable = |index: ModelIndex| -> Option<(ModelIndex, &'c Model)> {
@@ -59,9 +61,11 @@ pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest
     let (first, rest): (Vec<_>, Vec<_>) = match requested {
         Some(index) => (usable(index).into_iter().collect(), Vec::new()),
         None => {
-            let all: Vec<_> = workspace.models(&config.catalog).filter_map(|(index, _)| usable(index)).collect();
-            let mut ranked = objective::rank(all, objective, class, request).into_iter();
-            (ranked.next().into_iter().collect(), ranked.collect())
+            let allowed = config.catalog.models().map(|(index, _)| index).filter(|index| caller.may_use(*index));
+            let mut ranked = objective::rank(allowed.filter_map(&mut usable).collect(), objective, class, request).into_iter();
+            let first = ranked.next().into_iter().collect();
+            // Vectors of two models cannot be compared, whatever their length: only the caller may mix them.
+            (first, if request.endpoint() == Endpoint::Embeddings { Vec::new() } else { ranked.collect() })
         }
     };
     let fallbacks = fallbacks.into_iter().filter_map(&mut usable);
@@ -75,7 +79,7 @@ pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest
     let Some((_, selected)) = models.first() else {
         return Err(obstacle.map_or_else(|| Rejection::model_not_found("auto", "model"), Obstacle::into_rejection));
     };
-    let reason = reason(requested.is_some(), &request.model, selected, objective, class, models.len());
+    let reason = reason(requested.is_some(), request.model(), selected, objective, class, models.len());
     let mut candidates: Vec<Candidate<'c>> = Vec::new();
     for (_, model) in &models {
         for deployment in &model.deployments {
@@ -89,13 +93,13 @@ pub fn plan<'c>(config: &'c Config, workspace: &Workspace, request: &ChatRequest
     Ok(Plan { candidates, objective, considered, reason })
 }
 
-fn objective_of(workspace: &Workspace, request: &ChatRequest<'_>) -> Result<Objective, Rejection> {
-    let Some(name) = &request.route.objective else { return Ok(workspace.objective) };
+fn objective_of(workspace: &Workspace, request: &Request<'_>) -> Result<Objective, Rejection> {
+    let Some(name) = &request.route().objective else { return Ok(workspace.objective) };
     Objective::parse(name).ok_or_else(|| one_of("route.objective", Objective::NAMES))
 }
 
-fn class_of(request: &ChatRequest<'_>) -> Result<Option<TaskClass>, Rejection> {
-    let Some(name) = &request.route.task_class else { return Ok(None) };
+fn class_of(request: &Request<'_>) -> Result<Option<TaskClass>, Rejection> {
+    let Some(name) = &request.route().task_class else { return Ok(None) };
     TaskClass::parse(name).map(Some).ok_or_else(|| one_of("route.task_class", TaskClass::NAMES))
 }
 
@@ -103,15 +107,9 @@ fn one_of(param: &str, names: &[&str]) -> Rejection {
     Rejection::invalid(param, format!("{param}: expected one of {}", names.join(", ")))
 }
 
-fn fallbacks(config: &Config, workspace: &Workspace, request: &ChatRequest<'_>) -> Result<Vec<ModelIndex>, Rejection> {
-    let known = |(i, id): (usize, &std::borrow::Cow<'_, str>)| known(config, workspace, id, || format!("route.fallbacks[{i}]"));
-    request.route.fallbacks.iter().enumerate().map(known).collect()
-}
-
-/// A model the workspace has. What it may not use does not exist for it.
-fn known(config: &Config, workspace: &Workspace, id: &str, param: impl Fn() -> String) -> Result<ModelIndex, Rejection> {
-    let index = config.catalog.find(id).filter(|index| workspace.may_use(*index));
-    index.ok_or_else(|| Rejection::model_not_found(id, param()))
+fn fallbacks(config: &Config, caller: &Caller<'_>, request: &Request<'_>) -> Result<Vec<ModelIndex>, Rejection> {
+    let known = |(i, id): (usize, &std::borrow::Cow<'_, str>)| caller.known(&config.catalog, id, || format!("route.fallbacks[{i}]"));
+    request.route().fallbacks.iter().enumerate().map(known).collect()
 }
 
 fn reason(requested: bool, wanted: &str, selected: &Model, objective: Objective, class: Option<TaskClass>, models: usize) -> String {

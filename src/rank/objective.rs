@@ -10,7 +10,7 @@ use core::cmp::Ordering;
 
 use crate::config::catalog::{Deployment, Latency, Model, Tokens};
 use crate::config::{ModelIndex, Objective, TaskClass};
-use crate::openai::ChatRequest;
+use crate::openai::{Endpoint, Request};
 
 /// The constants of the default objective.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ impl QualityPerDollar {
 const NANOS_PER_USD: f64 = 1e9;
 
 /// What an answer is taken to be when the request does not bound it.
-const EXPECTED_OUTPUT: u64 = 500;
+pub const EXPECTED_OUTPUT: u64 = 500;
 
 /// What a deployment is taken to do when the catalogue does not say; median figures of hosted models.
 const ASSUMED_LATENCY: Latency = Latency { first_token_ms: 800.0, tokens_per_second: 60.0 };
@@ -56,7 +56,7 @@ pub(super) fn rank<'c>(
     models: Vec<(ModelIndex, &'c Model)>,
     objective: Objective,
     class: Option<TaskClass>,
-    request: &ChatRequest<'_>,
+    request: &Request<'_>,
 ) -> Vec<(ModelIndex, &'c Model)> {
     let mut figures: Vec<Figures<'c>> = models.into_iter().map(|(index, model)| figures(index, model, class, request)).collect();
     let best = figures.iter().map(|f| f.quality).fold(0.0, f64::max);
@@ -77,8 +77,13 @@ pub(super) fn rank<'c>(
     figures.into_iter().map(|f| (f.index, f.model)).collect()
 }
 
-fn figures<'c>(index: ModelIndex, model: &'c Model, class: Option<TaskClass>, request: &ChatRequest<'_>) -> Figures<'c> {
-    let output = request.max_output.unwrap_or(EXPECTED_OUTPUT).min(model.max_output.0);
+fn figures<'c>(index: ModelIndex, model: &'c Model, class: Option<TaskClass>, request: &Request<'_>) -> Figures<'c> {
+    let demand = request.demand();
+    // A vector is no answer in tokens.
+    let output = match request.endpoint() {
+        Endpoint::Chat => demand.max_output.unwrap_or(EXPECTED_OUTPUT).min(model.max_output.0),
+        Endpoint::Embeddings => 0,
+    };
     let whole_answer = |deployment: &Deployment| {
         let latency = deployment.latency.unwrap_or(ASSUMED_LATENCY);
         latency.first_token_ms + output as f64 / latency.tokens_per_second * 1000.0
@@ -87,7 +92,7 @@ fn figures<'c>(index: ModelIndex, model: &'c Model, class: Option<TaskClass>, re
         index,
         model,
         quality: model.quality.of(class),
-        cost: model.price.of(Tokens(request.prompt_tokens), Tokens(output)),
+        cost: model.price.of(Tokens(demand.prompt_tokens), Tokens(output)),
         latency_ms: model.deployments.first().map_or(f64::INFINITY, whole_answer),
     }
 }

@@ -2,19 +2,14 @@
 
 use crate::attempt::Outcome;
 use crate::config::ProviderSeat;
+use crate::estimate;
 use crate::handoff::{Candidate, Plan, Trail, key};
 use crate::health;
-use crate::host;
-use crate::openai::Usage;
+use crate::host::{self, SharedData};
+use crate::ledger;
+use crate::ledger::headers::headers;
+use crate::openai::{Endpoint, Usage};
 use crate::provider::{Call, Envelope};
-
-/// Whether it was the client who ended the call, by Envoy's response flags.
-fn client_left() -> bool {
-    const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
-    const DOWNSTREAM_REMOTE_RESET: u64 = 1 << 28;
-    let flags = host::property(&["response", "flags"]).and_then(|flags| flags.try_into().ok()).map_or(0, u64::from_le_bytes);
-    flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
-}
 
 /// An attempt that has begun.
 pub(super) struct Attempt {
@@ -53,6 +48,11 @@ impl Attempt {
         self.plan.stream
     }
 
+    /// What the client asks for.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.plan.endpoint
+    }
+
     /// Length of the body the router seat handed on.
     pub(super) fn body_len(&self) -> usize {
         self.plan.body_len
@@ -62,6 +62,7 @@ impl Attempt {
     pub(super) fn call(&self) -> Option<Call<'_>> {
         let candidate = self.candidate()?;
         Some(Call {
+            endpoint: self.plan.endpoint,
             model: &candidate.deployment,
             stream: self.plan.stream,
             stream_options: self.plan.stream_options.as_deref(),
@@ -105,29 +106,88 @@ impl Attempt {
 
     /// The attempt was given up without an end of its own: why? `status` is the provider's, if its
     /// headers came.
-    pub(super) fn abandoned(&mut self, status: Option<u16>) {
+    pub(super) fn abandoned(&mut self, status: Option<u16>) -> Outcome {
         let now = host::now_ms().saturating_add(CLOCK_SLACK_MS);
         let since = |start: u64| now.saturating_sub(start);
         let started = self.trail.0.last().map_or(now, |attempt| attempt.latency_ms);
         let timed_out = since(started) >= u64::from(self.plan.per_try_ms) || since(self.plan.started_ms) >= u64::from(self.plan.total_ms);
-        let connected = || host::property(&["upstream", "local_address"]).is_some_and(|address| !address.is_empty());
         let outcome = match status {
-            _ if client_left() => Outcome::Cancelled,
+            _ if host::client_left() => Outcome::Cancelled,
             _ if timed_out => Outcome::Timeout,
-            None if !connected() => Outcome::ConnectFailure,
+            None if !self::connected() => Outcome::ConnectFailure,
             _ => Outcome::Reset,
         };
         self.end(outcome, status, None);
+        outcome
     }
 
-    /// Tells the access log what was used.
-    pub(super) fn used(&self, usage: Usage) {
+    /// The provider charges for an attempt that is no answer.
+    pub(super) fn bill(&mut self, usage: &Usage) {
+        if let Some(bill) = self.candidate().map(|candidate| estimate::bill(&candidate.price, usage)) {
+            self.trail.bill(bill);
+        }
+    }
+
+    /// Books what the call used, by this attempt and by those before it that were charged for, and
+    /// tells the access log. Without a word of the provider, it is the prompt and what there is of
+    /// the answer, `produced` bytes.
+    pub(super) fn settle(&mut self, usage: Option<Usage>, produced: u64) {
+        let estimated = usage.is_none();
+        let usage = usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced));
+        self.note_usage(&usage, estimated);
+        if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
+            booking.settle(&SharedData, &bill, host::now_ns());
+        }
+    }
+
+    /// The same at the end of an attempt that nobody waits for any more: the router seat may have
+    /// given back what was set aside. `known` is what the provider has said so far.
+    pub(super) fn settle_late(&mut self, known: Option<Usage>, produced: u64) {
+        if host::property(&[key::USAGE]).is_some() {
+            return;
+        }
+        let seen = estimate::used(self.plan.prompt_tokens, produced);
+        let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
+        self.note_usage(&usage, true);
+        if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
+            if host::property(&[key::RELEASED]).is_some() {
+                booking.charge(&SharedData, &bill, host::now_ns());
+            } else {
+                booking.settle(&SharedData, &bill, host::now_ns());
+            }
+        }
+    }
+
+    /// The rate-limit headers of an answer.
+    pub(super) fn standing(&self) -> Vec<(&'static str, String)> {
+        self.plan.standing.as_ref().map_or(Vec::new(), headers)
+    }
+
+    /// Whether the provider has been reached; while the attempt lasts.
+    pub(super) fn connected(&self) -> bool {
+        connected()
+    }
+
+    fn note_usage(&self, usage: &Usage, estimated: bool) {
         let mut value = Vec::new();
         usage.write(&mut value);
+        if estimated {
+            value.pop();
+            value.extend_from_slice(br#","estimated":true}"#);
+        }
         host::set_state(key::USAGE, &value);
+    }
+
+    fn bill_of(&self, usage: &Usage) -> Option<ledger::Usage> {
+        let own = estimate::bill(&self.candidate()?.price, usage);
+        Some(self.trail.billed().plus(&own))
     }
 
     fn candidate(&self) -> Option<&Candidate> {
         self.plan.candidates.get(self.trail.0.len().checked_sub(1)?)
     }
+}
+
+fn connected() -> bool {
+    host::property(&["upstream", "local_address"]).is_some_and(|address| !address.is_empty())
 }

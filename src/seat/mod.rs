@@ -5,10 +5,14 @@
 //! callback to the next, in one enum each.
 
 mod attempt;
+mod dispatch;
+mod entry;
+mod gateway;
 mod provider;
 mod root;
 mod router;
 mod stream;
+mod watch;
 
 use crate::host;
 use crate::rejection::Rejection;

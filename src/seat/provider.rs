@@ -129,7 +129,8 @@ impl Provider {
             Err(failed) => {
                 attempt.end(Outcome::Refused, None, None);
                 self.phase = Phase::Over;
-                reject(&Rejection::refused_by_provider(&failed.message, failed.param, failed.code.as_deref()), Some(outcome::REFUSAL));
+                let rejection = Rejection::refused_by_provider(&failed.message, failed.param, failed.code.as_deref());
+                reject(&with_standing(rejection, &attempt), Some(outcome::REFUSAL));
                 Action::Pause
             }
         }
@@ -147,7 +148,7 @@ impl Provider {
             Verdict::Stop if end_of_stream => {
                 attempt.end(Outcome::Refused, Some(status), None);
                 self.phase = Phase::Over;
-                reject(&self.refused(b""), Some(outcome::REFUSAL));
+                reject(&with_standing(self.refused(b""), &attempt), Some(outcome::REFUSAL));
                 Action::Pause
             }
             Verdict::Stop => {
@@ -185,7 +186,7 @@ impl Provider {
     fn answer_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
         let body = host::body(Side::Response, 0, body_size);
         let routing = attempt.routing(status);
-        let answer = match self.codec.response(&attempt.envelope(&routing), &body) {
+        let answer = match self.codec.response(attempt.endpoint(), &attempt.envelope(&routing), &body) {
             // A stream was asked for; whatever else came is no answer, however well it reads.
             Ok(_) if attempt.stream() => Err(Fault::Malformed),
             answer => answer,
@@ -193,14 +194,17 @@ impl Provider {
         match answer {
             Ok(answer) => {
                 attempt.end(Outcome::Ok, Some(status), None);
-                attempt.used(answer.usage);
+                attempt.settle(answer.usage, answer.produced);
                 host::replace_body(Side::Response, body.len(), &answer.body);
                 let length = answer.body.len().to_string();
-                host::set_headers(Side::Response, vec![(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
+                deliver(&attempt, &[(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
                 self.phase = Phase::Over;
                 Action::Continue
             }
             Err(fault) => {
+                if let Some(usage) = self.codec.billed(&body) {
+                    attempt.bill(&usage);
+                }
                 attempt.end(Outcome::from(&fault), Some(status), None);
                 host::replace_body(Side::Response, body.len(), b"");
                 self.fail()
@@ -228,9 +232,9 @@ impl Provider {
         let body = self.refused(&body).body();
         let length = body.len().to_string();
         host::replace_body(Side::Response, body_size, &body);
-        host::set_headers(
-            Side::Response,
-            vec![(":status", b"400"), ("content-type", JSON), ("content-length", length.as_bytes()), (outcome::HEADER, outcome::REFUSAL)],
+        deliver(
+            &attempt,
+            &[(":status", b"400"), ("content-type", JSON), ("content-length", length.as_bytes()), (outcome::HEADER, outcome::REFUSAL)],
         );
         self.phase = if end { Phase::Over } else { Phase::Discard };
         Action::Continue
@@ -240,8 +244,12 @@ impl Provider {
         let piece = host::body(Side::Response, stream.read, body_size);
         let was_over = stream.over();
         let step = stream.take(&attempt, status, &piece, end);
-        if let Some(usage) = stream.usage().filter(|_| stream.over() && !was_over) {
-            attempt.used(usage);
+        if stream.over() && !was_over && !matches!(step, Step::Fail(_)) {
+            if stream.complete() {
+                attempt.settle(stream.usage(), stream.produced());
+            } else {
+                attempt.settle_late(stream.usage(), stream.produced());
+            }
         }
         match step {
             Step::Hold => {
@@ -252,10 +260,7 @@ impl Provider {
             Step::Begin(out) => {
                 attempt.end(Outcome::Ok, Some(status), None);
                 host::replace_body(Side::Response, body_size, &out);
-                host::set_headers(
-                    Side::Response,
-                    vec![(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")],
-                );
+                deliver(&attempt, &[(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")]);
                 stream.read = 0;
                 self.phase = Phase::Stream(attempt, status, stream);
                 Action::Continue
@@ -266,6 +271,9 @@ impl Provider {
                 Action::Continue
             }
             Step::Fail(fault) => {
+                if let Some(usage) = stream.usage() {
+                    attempt.bill(&usage);
+                }
                 attempt.end(Outcome::from(&fault), Some(status), None);
                 host::replace_body(Side::Response, body_size, b"");
                 self.fail()
@@ -275,15 +283,15 @@ impl Provider {
 
     /// Everything has been sent on and there is no body left to write to: a stream that was cut can
     /// only be torn, so that nobody takes it for complete.
-    fn stream_ends_in_trailers(&mut self, attempt: &Attempt, status: u16, mut stream: Stream) -> Action {
+    fn stream_ends_in_trailers(&mut self, attempt: &mut Attempt, status: u16, mut stream: Stream) -> Action {
         if stream.over() {
             return Action::Continue;
         }
         let _ = stream.take(attempt, status, b"", true);
-        if let Some(usage) = stream.usage() {
-            attempt.used(usage);
-        }
-        if !stream.complete() {
+        if stream.complete() {
+            attempt.settle(stream.usage(), stream.produced());
+        } else {
+            attempt.settle_late(stream.usage(), stream.produced());
             host::reset();
         }
         Action::Continue
@@ -318,17 +326,40 @@ impl Provider {
 }
 
 impl Context for Provider {
+    /// The attempt is over, whether its answer is or not: a client has left, a time is up, or a
+    /// connection broke. What had come by then is charged for; what the next candidate makes up for
+    /// is not.
     fn on_done(&mut self) -> bool {
-        let (attempt, status) = match &mut self.phase {
-            Phase::Head(attempt, _) | Phase::Translate(attempt) | Phase::Sent(attempt) => (attempt, None),
-            Phase::Whole(attempt, status) | Phase::Refusal(attempt, status) | Phase::Stream(attempt, status, _) => (attempt, Some(*status)),
-            Phase::Start | Phase::Discard | Phase::Over => return true,
+        let held = self.response_held as u64;
+        let (attempt, status, sent, known, produced) = match &mut self.phase {
+            Phase::Head(attempt, _) | Phase::Translate(attempt) => (attempt, None, false, None, 0),
+            Phase::Sent(attempt) => (attempt, None, true, None, 0),
+            Phase::Whole(attempt, status) => (attempt, Some(*status), true, None, held),
+            Phase::Refusal(attempt, status) => (attempt, Some(*status), false, None, 0),
+            Phase::Stream(attempt, status, stream) if !stream.over() => (attempt, Some(*status), true, stream.usage(), stream.produced()),
+            Phase::Stream(..) | Phase::Start | Phase::Discard | Phase::Over => return true,
         };
-        if attempt.pending() {
-            attempt.abandoned(status);
+        let sent = sent && attempt.connected();
+        let answered = !attempt.pending();
+        let left = if answered { false } else { attempt.abandoned(status) == Outcome::Cancelled };
+        if sent && (answered || left) {
+            attempt.settle_late(known, produced);
         }
         true
     }
+}
+
+/// The headers of what reaches the client, with where it stands.
+fn deliver(attempt: &Attempt, headers: &[(&str, &[u8])]) {
+    let standing = attempt.standing();
+    let mut headers = headers.to_vec();
+    headers.extend(standing.iter().map(|(name, value)| (*name, value.as_bytes())));
+    host::set_headers(Side::Response, headers);
+}
+
+fn with_standing(mut rejection: Rejection, attempt: &Attempt) -> Rejection {
+    rejection.headers.extend(attempt.standing());
+    rejection
 }
 
 impl HttpContext for Provider {
@@ -384,7 +415,7 @@ impl HttpContext for Provider {
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         host::clear_trailers(Side::Response);
         match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Stream(attempt, status, stream) if stream.begun() => self.stream_ends_in_trailers(&attempt, status, *stream),
+            Phase::Stream(mut attempt, status, stream) if stream.begun() => self.stream_ends_in_trailers(&mut attempt, status, *stream),
             Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _)
                 if self.response_held == 0 =>
             {

@@ -3,10 +3,11 @@
 
 use std::rc::Rc;
 
-use log::{error, warn};
+use log::error;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use super::gateway::Gateway;
 use super::provider::Provider;
 use super::router::Router;
 use crate::config::{Config, ConfigError, ProviderSeat};
@@ -23,7 +24,7 @@ struct Root {
 
 enum Seat {
     Unconfigured,
-    Router(Rc<Config>),
+    Router(Rc<Gateway>),
     Provider(Rc<ProviderSeat>, &'static Protocol),
 }
 
@@ -32,13 +33,7 @@ impl Root {
         let seat = self.get_vm_configuration().unwrap_or_default();
         let plugin = self.get_plugin_configuration().unwrap_or_default();
         match seat.as_slice() {
-            b"router" => {
-                let config = Config::from_json(&plugin)?;
-                for path in &config.unenforced {
-                    warn!("{path} is configured but not enforced by this version");
-                }
-                Ok(Seat::Router(Rc::new(config)))
-            }
+            b"router" => Ok(Seat::Router(Rc::new(Gateway::new(Config::from_json(&plugin)?)))),
             b"provider" => {
                 let seat = ProviderSeat::from_json(&plugin)?;
                 let protocol = Protocol::find(&seat.protocol).ok_or_else(|| ConfigError::new("protocol", "not in the registry"))?;
@@ -71,7 +66,7 @@ impl RootContext for Root {
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.seat {
-            Seat::Router(config) => Box::new(Router::new(Rc::clone(config), id)),
+            Seat::Router(gateway) => Box::new(Router::new(Rc::clone(gateway), id)),
             Seat::Provider(seat, protocol) => Box::new(Provider::new(Rc::clone(seat), protocol)),
             Seat::Unconfigured => Box::new(Refuse),
         })

@@ -1,28 +1,34 @@
-//! The downstream seat: authenticate, hold the body, rank, hand over; at the end turn what no
-//! provider answered into an error of ours.
+//! The downstream seat: authenticate, hold the body, decide, hand over; watch the answer where the
+//! workspace wants it watched; at the end turn what no provider answered into an error of ours and
+//! give back what was set aside.
 
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use super::dispatch::{self, Sent};
+use super::entry::Entry;
+use super::gateway::Gateway;
+use super::watch::{Step, Watch};
 use super::{JSON, outcome, reject};
 use crate::annotate;
-use crate::attempt::{Bounds, Outcome};
+use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
-use crate::config::Config;
-use crate::config::workspace::WorkspaceIndex;
+use crate::config::workspace::KeyIndex;
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, Side};
-use crate::models;
-use crate::openai::ChatRequest;
-use crate::rank;
+use crate::ledger::headers::headers;
+use crate::openai::Endpoint;
 use crate::rejection::Rejection;
+use crate::{models, usage};
 
 /// One call.
 pub(super) struct Router {
-    config: Rc<Config>,
+    gateway: Rc<Gateway>,
     context: u32,
+    /// Whose call it is, once that is known.
+    key: Option<KeyIndex>,
     phase: Phase,
 }
 
@@ -30,31 +36,25 @@ enum Phase {
     /// Nothing has been read.
     Start,
     /// Authenticated; the body is arriving, so many bytes so far.
-    Body(Caller, usize),
+    Body(Arriving, usize),
     /// With the candidates.
-    Sent,
+    Sent(Sent, Watch),
     /// Answered by us.
     Replied,
 }
 
 /// What of the request's headers is needed once the body is there.
-struct Caller {
-    workspace: WorkspaceIndex,
-    pass: Vec<(String, Vec<u8>)>,
-    request_id: Option<Vec<u8>>,
+pub(super) struct Arriving {
+    pub(super) endpoint: Endpoint,
+    pub(super) key: KeyIndex,
+    pub(super) pass: Vec<(String, Vec<u8>)>,
+    pub(super) request_id: Option<Vec<u8>>,
 }
 
 /// Client headers that go on. Everything else stays here: keys, cookies, addresses, and the
 /// `x-envoy-*` and `x-nr-*` headers that would steer the router or the other seat. Without
 /// `x-forwarded-proto` Envoy finds no route; the provider seat takes it off.
 const PASSED_ON: [&str; 7] = [":method", ":scheme", "idempotency-key", "traceparent", "tracestate", "x-forwarded-proto", "x-request-id"];
-
-/// What Envoy retries, which is how the next candidate gets its turn: no connection, no answer, and
-/// the 503 that the provider seat makes of every failure (the route has `retriable_status_codes`).
-/// A call with one candidate has none, and Envoy need not keep a copy of its body.
-const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
-
-const USER_AGENT: &[u8] = concat!("neural-router/", env!("CARGO_PKG_VERSION")).as_bytes();
 
 /// Seconds after which a caller may try again, when no provider said.
 const RETRY_AFTER_S: u64 = 1;
@@ -63,135 +63,88 @@ const RETRY_AFTER_S: u64 = 1;
 const MAX_RETRY_AFTER_S: u64 = 120;
 
 impl Router {
-    pub(super) fn new(config: Rc<Config>, context: u32) -> Self {
-        Self { config, context, phase: Phase::Start }
+    pub(super) fn new(gateway: Rc<Gateway>, context: u32) -> Self {
+        Self { gateway, context, key: None, phase: Phase::Start }
     }
 
-    fn refuse(&mut self, rejection: &Rejection) -> Action {
+    fn refuse(&mut self, mut rejection: Rejection) -> Action {
         self.phase = Phase::Replied;
-        reject(rejection, None);
+        rejection.headers.extend(self.standing());
+        reject(&rejection, None);
         Action::Pause
     }
 
     fn answer(&mut self, body: &[u8]) -> Action {
         self.phase = Phase::Replied;
-        host::reply(200, vec![("content-type", JSON)], body);
+        let standing = self.standing();
+        let mut headers = vec![("content-type", JSON)];
+        headers.extend(standing.iter().map(|(name, value)| (*name, value.as_bytes())));
+        host::reply(200, headers, body);
         Action::Pause
+    }
+
+    /// The rate-limit headers as of now.
+    fn standing(&self) -> Vec<(&'static str, String)> {
+        let account = self.key.and_then(|key| self.gateway.account(key));
+        account.map_or(Vec::new(), |account| headers(&account.standing(&host::SharedData, host::now_ns())))
     }
 
     fn begin(&mut self, end_of_stream: bool) -> Result<Action, Rejection> {
         let headers = host::headers(Side::Request);
         let find = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice());
-        let path = find(":path").unwrap_or_default().split(|b| *b == b'?').next().unwrap_or_default();
-        let get = matches!(find(":method"), Some(b"GET" | b"HEAD"));
-        match path {
-            b"/healthz" if get => return Ok(self.answer(br#"{"status":"ok"}"#)),
-            b"/healthz" => return Err(Rejection::method_not_allowed("GET, HEAD")),
-            b"/v1/chat/completions" if find(":method") == Some(b"POST") => {}
-            b"/v1/chat/completions" => return Err(Rejection::method_not_allowed("POST")),
-            _ => {
-                let Some(id) = path.strip_prefix(b"/v1/models") else { return Err(Rejection::unknown_url()) };
-                let id = match id {
-                    [] => None,
-                    [b'/', id @ ..] if !id.is_empty() => Some(percent_decoded(id)),
-                    _ => return Err(Rejection::unknown_url()),
-                };
-                if !get {
-                    return Err(Rejection::method_not_allowed("GET, HEAD"));
-                }
-                let config = Rc::clone(&self.config);
-                let (key, workspace) = authenticate(&config.workspaces, find("authorization"))?;
-                host::set_state(key::WORKSPACE, workspace.id.as_bytes());
-                host::set_state(key::KEY, key.id.as_bytes());
-                let body = match id {
-                    None => models::list(&config.catalog, workspace),
-                    Some(id) => models::retrieve(&config.catalog, workspace, &id)?,
-                };
-                return Ok(self.answer(&body));
-            }
+        let entry = Entry::of(find(":method"), find(":path").unwrap_or_default())?;
+        if entry == Entry::Healthz {
+            return Ok(self.answer(br#"{"status":"ok"}"#));
         }
-        let (key, workspace) = authenticate(&self.config.workspaces, find("authorization"))?;
-        host::set_state(key::WORKSPACE, workspace.id.as_bytes());
-        host::set_state(key::KEY, key.id.as_bytes());
+        let gateway = Rc::clone(&self.gateway);
+        let key = authenticate(&gateway.config.workspaces, find("authorization"))?;
+        let caller = gateway.caller(key).ok_or_else(Rejection::unauthenticated)?;
+        self.key = Some(key);
+        host::set_state(key::WORKSPACE, caller.workspace.id.as_bytes());
+        host::set_state(key::KEY, caller.key.id.as_bytes());
+        let catalog = &gateway.config.catalog;
+        let endpoint = match entry {
+            Entry::Healthz | Entry::Models => return Ok(self.answer(&models::list(catalog, &caller))),
+            Entry::Model(id) => return Ok(self.answer(&models::retrieve(catalog, &caller, &id)?)),
+            Entry::Usage => return Ok(self.answer(&usage::report(&caller, gateway.account(key), host::now_ns()))),
+            Entry::Call(endpoint) => endpoint,
+        };
         if find("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
             return Err(Rejection::content_encoding());
         }
         let announced = find("content-length").and_then(|value| core::str::from_utf8(value).ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|len| len > u64::from(self.config.max_request_bytes)) {
-            return Err(Rejection::too_large(self.config.max_request_bytes));
+        if announced.is_some_and(|len| len > u64::from(gateway.config.max_request_bytes)) {
+            return Err(Rejection::too_large(gateway.config.max_request_bytes));
         }
         let request_id = find("x-request-id").map(<[u8]>::to_vec);
-        let caller = Caller {
-            workspace: key.workspace,
-            request_id,
-            pass: headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect(),
-        };
+        let pass = headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect();
+        let arriving = Arriving { endpoint, key, pass, request_id };
         if end_of_stream {
-            return self.dispatch(&caller, 0).map(|()| Action::Continue);
+            self.send(&arriving, 0)?;
+            return Ok(Action::Continue);
         }
-        self.phase = Phase::Body(caller, 0);
+        self.phase = Phase::Body(arriving, 0);
         Ok(Action::Pause)
     }
 
-    /// The body is complete: decide, and let the request go.
-    fn dispatch(&mut self, caller: &Caller, body_size: usize) -> Result<(), Rejection> {
-        let config = Rc::clone(&self.config);
-        let workspace = config.workspaces.get(caller.workspace).ok_or_else(Rejection::unauthenticated)?;
-        let body = host::body(Side::Request, 0, body_size);
-        let request = ChatRequest::parse(&body)?;
-        let plan = rank::plan(&config, workspace, &request)?;
-        let bounds = Bounds::of(&config.routing, &request, plan.candidates.len());
-        let (replaced, kept) = request.bare(&body);
-        let body_len = body.len() - replaced + kept.len();
-        if replaced > 0 {
-            host::replace_body(Side::Request, replaced, &kept);
-        }
-
-        let now = host::now_ms();
-        let handoff = Plan::of(&plan, &request, &bounds, call_id(caller.request_id.as_deref(), now, self.context), now, body_len);
-        let Some(first) = handoff.candidates.first() else { return Err(Rejection::model_not_found(&request.model, "model")) };
-        host::set_state(key::PLAN, &handoff.encode());
-        host::set_state(key::NEXT, first.cluster.as_bytes());
-        host::set_state(key::MODEL, request.model.as_bytes());
-        host::set_state(key::PATH, b"/v1/chat/completions");
-
-        let retries = handoff.candidates.len().saturating_sub(1).to_string();
-        let per_try = bounds.per_try_ms.to_string();
-        let total = bounds.total_ms.to_string();
-        let length = body_len.to_string();
-        let mut headers: Vec<(&str, &[u8])> = caller.pass.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        headers.extend([
-            // The provider seat sets both anew for every attempt.
-            (":path", b"/".as_slice()),
-            (":authority", b"provider".as_slice()),
-            ("content-type", JSON),
-            ("content-length", length.as_bytes()),
-            ("user-agent", USER_AGENT),
-            ("x-envoy-max-retries", retries.as_bytes()),
-            ("x-envoy-upstream-rq-per-try-timeout-ms", per_try.as_bytes()),
-            ("x-envoy-upstream-rq-timeout-ms", total.as_bytes()),
-        ]);
-        if handoff.candidates.len() > 1 {
-            headers.push(("x-envoy-retry-on", RETRY_ON));
-        }
-        host::set_headers(Side::Request, headers);
-        host::reroute();
-        self.phase = Phase::Sent;
+    fn send(&mut self, arriving: &Arriving, body_size: usize) -> Result<(), Rejection> {
+        let (sent, watch) = dispatch::send(&self.gateway, arriving, self.context, body_size)?;
+        self.phase = Phase::Sent(sent, watch);
         Ok(())
     }
 
     fn body_complete(&mut self, body_size: usize) -> Action {
-        let Phase::Body(caller, _) = core::mem::replace(&mut self.phase, Phase::Replied) else { return Action::Pause };
-        match self.dispatch(&caller, body_size) {
+        let Phase::Body(arriving, _) = core::mem::replace(&mut self.phase, Phase::Replied) else { return Action::Pause };
+        match self.send(&arriving, body_size) {
             Ok(()) => Action::Continue,
-            Err(rejection) => self.refuse(&rejection),
+            Err(rejection) => self.refuse(rejection),
         }
     }
 
     /// The refusal for a call that no candidate answered.
     fn exhausted(&self, envoys_own: Option<u16>) -> Rejection {
         if envoys_own == Some(413) {
-            return Rejection::too_large(self.config.max_request_bytes);
+            return Rejection::too_large(self.gateway.config.max_request_bytes);
         }
         let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value));
         let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref());
@@ -207,37 +160,43 @@ impl Router {
         };
         Rejection::no_provider(&message, Some(annotate::unanswered(&plan, &trail)), advice.clamp(RETRY_AFTER_S, MAX_RETRY_AFTER_S))
     }
-}
 
-/// A path segment with its `%XX` decoded (RFC 3986, section 2.1); what is no text becomes U+FFFD,
-/// which no model id has.
-fn percent_decoded(segment: &[u8]) -> String {
-    let mut decoded = Vec::with_capacity(segment.len());
-    let mut rest = segment;
-    while let Some((first, after)) = rest.split_first() {
-        let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        rest = match (first, after) {
-            (b'%', [high, low, after @ ..]) if digit(high).is_some() && digit(low).is_some() => {
-                decoded.push(digit(high).unwrap_or(0) << 4 | digit(low).unwrap_or(0));
-                after
+    /// An answer, or what became of the attempts, begins.
+    fn answer_begins(&mut self, end_of_stream: bool) -> Action {
+        let Phase::Sent(sent, watch) = &mut self.phase else { return Action::Continue };
+        let status = host::header(Side::Response, ":status");
+        if status.as_deref() == Some(b"200") {
+            return watch.begin(end_of_stream);
+        }
+        let envoys_own = match host::header(Side::Response, outcome::HEADER).as_deref() {
+            Some(outcome::REFUSAL) => {
+                host::remove_header(Side::Response, outcome::HEADER);
+                *watch = Watch::Nothing;
+                return Action::Continue;
             }
-            _ => {
-                decoded.push(*first);
-                after
-            }
+            Some(_) => None,
+            None => status.and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok()),
         };
+        // No provider's failure counts against the caller.
+        sent.close(true);
+        let rejection = self.exhausted(envoys_own);
+        self.refuse(rejection)
     }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
 
-/// `nrc_` and Envoy's request id without its dashes; a client's own id is used only if it looks
-/// like one.
-fn call_id(request_id: Option<&[u8]>, now_ms: u64, context: u32) -> String {
-    let id = request_id.and_then(|id| core::str::from_utf8(id).ok());
-    let id = id.filter(|id| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-    match id {
-        Some(id) => ["nrc_", &id.replace('-', "")].concat(),
-        None => format!("nrc_{now_ms:x}{context:x}"),
+    fn answer_continues(&mut self, body_size: usize, end: bool) -> Action {
+        let Phase::Sent(_, watch) = &mut self.phase else { return Action::Continue };
+        match watch.take(body_size, end) {
+            Step::Continue => Action::Continue,
+            Step::Hold => Action::Pause,
+            Step::Blocked(rejection) => {
+                let body = rejection.body();
+                let (status, length) = (rejection.status.to_string(), body.len().to_string());
+                host::replace_body(Side::Response, body_size, &body);
+                host::set_header(Side::Response, ":status", status.as_bytes());
+                host::set_header(Side::Response, "content-length", length.as_bytes());
+                Action::Continue
+            }
+        }
     }
 }
 
@@ -250,21 +209,20 @@ impl HttpContext for Router {
         }
         match self.begin(end_of_stream) {
             Ok(action) => action,
-            Err(rejection) => self.refuse(&rejection),
+            Err(rejection) => self.refuse(rejection),
         }
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        let limit = self.gateway.config.max_request_bytes;
         match &mut self.phase {
-            Phase::Body(..) if body_size > self.config.max_request_bytes as usize => {
-                self.refuse(&Rejection::too_large(self.config.max_request_bytes))
-            }
+            Phase::Body(..) if body_size > limit as usize => self.refuse(Rejection::too_large(limit)),
             Phase::Body(..) if end_of_stream => self.body_complete(body_size),
             Phase::Body(_, arrived) => {
                 *arrived = body_size;
                 Action::Pause
             }
-            Phase::Sent => Action::Continue,
+            Phase::Sent(..) => Action::Continue,
             Phase::Start | Phase::Replied => Action::Pause,
         }
     }
@@ -275,36 +233,32 @@ impl HttpContext for Router {
                 host::clear_trailers(Side::Request);
                 self.body_complete(arrived)
             }
-            Phase::Sent => Action::Continue,
+            Phase::Sent(..) => Action::Continue,
             Phase::Start | Phase::Replied => Action::Pause,
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if !matches!(self.phase, Phase::Sent) {
-            return Action::Continue;
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        self.answer_begins(end_of_stream)
+    }
+
+    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        self.answer_continues(body_size, end_of_stream)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        let Phase::Sent(_, watch) = &self.phase else { return Action::Continue };
+        match watch.held() {
+            Some(held) => self.answer_continues(held, true),
+            None => Action::Continue,
         }
-        let status = host::header(Side::Response, ":status");
-        if status.as_deref() == Some(b"200") {
-            return Action::Continue;
-        }
-        let rejection = match host::header(Side::Response, outcome::HEADER).as_deref() {
-            Some(outcome::REFUSAL) => {
-                host::remove_header(Side::Response, outcome::HEADER);
-                return Action::Continue;
-            }
-            Some(_) => self.exhausted(None),
-            None => self.exhausted(status.and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok())),
-        };
-        self.refuse(&rejection)
     }
 
     /// When the client leaves, this comes before the provider seat's last word, and the access log
     /// is written in between.
     fn on_log(&mut self) {
-        if !matches!(self.phase, Phase::Sent) {
-            return;
-        }
+        let Phase::Sent(sent, _) = &mut self.phase else { return };
+        sent.close(false);
         if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {
             trail.end(Outcome::Cancelled, None, None, host::now_ms());
             host::set_state(key::TRAIL, &trail.encode());

@@ -117,6 +117,11 @@ impl Stream {
         self.over
     }
 
+    /// Bytes of the answer so far.
+    pub(super) fn produced(&self) -> u64 {
+        self.codec.produced()
+    }
+
     /// What was used, as far as the provider has said.
     pub(super) fn usage(&self) -> Option<Usage> {
         self.codec.usage()

@@ -1,7 +1,8 @@
 //! What the README shows: the worked example of the ranking, requests to paste, JSON.
 
+use neural_router::authenticate::Caller;
 use neural_router::config::Config;
-use neural_router::openai::ChatRequest;
+use neural_router::openai::{Endpoint, Request};
 use neural_router::rank;
 use serde_json::Value;
 
@@ -15,11 +16,15 @@ fn demo() -> Config {
     Config::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
+fn caller(config: &Config) -> Caller<'_> {
+    let key = config.workspaces.keys().next().expect("a key");
+    Caller { workspace: config.workspaces.get(key.workspace).expect("its workspace"), key }
+}
+
 fn ranked(config: &Config, extra: &str) -> Vec<String> {
-    let workspace = config.workspaces.iter().next().expect("a workspace");
     let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"Say hello."}}]{extra}}}"#);
-    let request = ChatRequest::parse(body.as_bytes()).expect("a request");
-    let plan = rank::plan(config, workspace, &request).expect("a plan");
+    let request = Request::parse(Endpoint::Chat, body.as_bytes()).expect("a request");
+    let plan = rank::plan(config, &caller(config), &request).expect("a plan");
     plan.candidates.iter().map(|candidate| candidate.model.id.clone()).collect()
 }
 
@@ -65,7 +70,6 @@ fn the_figures_of_the_worked_example_are_those_of_the_demo() {
 #[test]
 fn every_request_of_the_readme_is_one_the_filter_takes() {
     let demo = demo();
-    let workspace = demo.workspaces.iter().next().expect("a workspace");
     let (_, blocks) = prose_and_blocks(&read("README.md"));
     let bodies: Vec<String> = blocks
         .iter()
@@ -74,8 +78,8 @@ fn every_request_of_the_readme_is_one_the_filter_takes() {
         .collect();
     assert!(bodies.len() >= 2, "{bodies:?}");
     for body in bodies {
-        let request = ChatRequest::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
-        rank::plan(&demo, workspace, &request).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        rank::plan(&demo, &caller(&demo), &request).unwrap_or_else(|error| panic!("{body}: {error:?}"));
     }
 }
 

@@ -7,9 +7,9 @@ use neural_router::config::document::{Admin, Listen, Routing};
 use neural_router::provider::Protocol;
 use serde_json::Value;
 
-use super::text::{read, table, word};
+use super::text::{files, read, table, word};
 
-/// A struct or enum of `src/config/document.rs`.
+/// A struct or enum of `src/config/document/`.
 #[derive(Default)]
 struct Shape {
     derived: bool,
@@ -19,7 +19,7 @@ struct Shape {
 }
 
 fn shapes() -> BTreeMap<String, Shape> {
-    let source = read("src/config/document.rs");
+    let source: String = files("src/config/document", ".rs").iter().map(|path| read(path)).collect();
     let (mut shapes, mut derived, mut open) = (BTreeMap::new(), false, None::<(String, Shape)>);
     for line in source.lines() {
         let text = line.trim_end();

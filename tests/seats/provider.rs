@@ -66,8 +66,8 @@ fn an_openai_provider_gets_the_body_as_it_was_written_but_for_our_own_members() 
             format!("{{{model}, \"temperature\":0.70, \"future\":[1.50, null,{{\"deep\":true}}],{messages}}}"),
         ),
         (
-            r#""seed":18446744073709551616,"model":"gpt-4o","route":{"fallbacks":["llama"]}"#,
-            format!("{{{model},\"seed\":18446744073709551616,{messages}}}"),
+            r#""seed":9223372036854775807,"model":"gpt-4o","route":{"fallbacks":["llama"]}"#,
+            format!("{{{model},\"seed\":9223372036854775807,{messages}}}"),
         ),
         (r#""model":"gpt-4o","stream":true"#, format!("{{{model},{usage},\"stream\":true,{messages}}}")),
         (

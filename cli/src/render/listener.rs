@@ -3,7 +3,7 @@
 use neural_router::config::{Config, ConfigError, Document};
 use serde_json::{Value, json};
 
-use super::{Places, access_log, extension, local_reply, millis, route, seat, socket};
+use super::{Places, access_log, cors, extension, local_reply, millis, route, seat, socket};
 
 /// For headers to arrive, so that slow ones cannot hold connections.
 const HEADERS_TIMEOUT: &str = "10s";
@@ -52,11 +52,16 @@ fn connection_manager(document: &Document, config: &Config, places: &Places<'_>)
         "envoy.extensions.filters.http.router.v3.Router",
         json!({"suppress_envoy_headers": true, "start_child_span": false}),
     );
+    let mut filters = vec![seat::router(document, places)?, router];
+    if document.listen.cors.is_some() {
+        // Before the filter, which would refuse a preflight, and behind it on the way back.
+        filters.insert(0, cors::filter());
+    }
     let mut manager = json!({
         "stat_prefix": "clients",
         "codec_type": "AUTO",
-        "http_filters": [seat::router(document, places)?, router],
-        "route_config": route::configuration(config),
+        "http_filters": filters,
+        "route_config": route::configuration(document, config),
         "local_reply_config": local_reply::configuration(config),
         "access_log": access_log::configuration(),
     });

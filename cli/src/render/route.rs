@@ -1,10 +1,10 @@
 //! One route for everything: the cluster is whatever the filter's pointer names, looked up again for
 //! every attempt, so that each retry goes to the next candidate.
 
-use neural_router::config::Config;
+use neural_router::config::{Config, Document};
 use serde_json::{Map, Value, json};
 
-use super::{extension, typed};
+use super::{cors, extension, typed};
 
 const RETRIABLE: u16 = 503;
 
@@ -15,26 +15,27 @@ const RETRIES: u32 = 16;
 const POINTER: &str = "wasm.nr_next";
 
 /// The route configuration.
-pub(super) fn configuration(config: &Config) -> Value {
-    json!({
+pub(super) fn configuration(document: &Document, config: &Config) -> Value {
+    let mut host = json!({
         "name": "neural_router",
-        "virtual_hosts": [{
-            "name": "neural_router",
-            "domains": ["*"],
-            "routes": [{
-                "name": "call",
-                "match": {"prefix": "/"},
-                "request_body_buffer_limit": buffer_limit(config),
-                "route": {
-                    "inline_cluster_specifier_plugin": {"extension": by_pointer(config)},
-                    "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
-                    // Streams take as long as they take; the filter bounds attempts and calls by header.
-                    "timeout": "0s",
-                    "retry_policy": retry_policy(),
-                },
-            }],
+        "domains": ["*"],
+        "routes": [{
+            "name": "call",
+            "match": {"prefix": "/"},
+            "request_body_buffer_limit": buffer_limit(config),
+            "route": {
+                "inline_cluster_specifier_plugin": {"extension": by_pointer(config)},
+                "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
+                // Streams take as long as they take; the filter bounds attempts and calls by header.
+                "timeout": "0s",
+                "retry_policy": retry_policy(),
+            },
         }],
-    })
+    });
+    if let Some(origins) = &document.listen.cors {
+        host["typed_per_filter_config"] = cors::policy(origins);
+    }
+    json!({"name": "neural_router", "virtual_hosts": [host]})
 }
 
 /// Above the filter's own limit, so that the filter answers and names the limit. Envoy's default of

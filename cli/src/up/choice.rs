@@ -145,7 +145,7 @@ mod tests {
         }
         let dropped = drop_keyless(&mut document);
         let models: Vec<_> = document.models.iter().map(|model| model.id.as_str()).collect();
-        assert_eq!(models, ["gpt-4o"]);
+        assert_eq!(models, ["gpt-4o", "text-embedding-3-small"]);
         assert_eq!(dropped.len(), 4, "two providers and two models: {dropped:?}");
         load::checked(document).expect("what is left is a whole configuration");
     }

@@ -84,6 +84,26 @@ fn the_body_limit_of_envoy_is_above_the_one_of_the_filter() {
 }
 
 #[test]
+fn pages_may_call_only_where_the_configuration_says_so() {
+    let plain = rendered(&["--config", "examples/demo.yaml"]);
+    assert!(!plain.contains("cors"), "CORS is off unless it is asked for");
+
+    let scratch = Scratch::new();
+    let cors = "  port: 8080\n  cors: {allow_origins: [https://a.example, http://localhost:3000], max_age_s: 60}";
+    let with_cors = rendered(&["--config", &scratch.file("case.yaml", &demo_with("  port: 8080", cors))]);
+    let yaml: Value = serde_yaml_ng::from_str(&with_cors).unwrap();
+    let filters = at(&yaml, &format!("{MANAGER}/http_filters")).as_sequence().unwrap();
+    let names: Vec<&Value> = filters.iter().map(|filter| at(filter, "name")).collect();
+    assert_eq!(names, ["envoy.filters.http.cors", "neural_router", "envoy.filters.http.router"]);
+    let policy = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0/typed_per_filter_config/envoy.filters.http.cors"));
+    let origins = at(policy, "allow_origin_string_match").as_sequence().unwrap().iter().map(|origin| at(origin, "exact"));
+    assert_eq!(origins.collect::<Vec<_>>(), ["https://a.example", "http://localhost:3000"]);
+    assert_eq!((at(policy, "max_age"), policy.get("allow_credentials")), (&Value::from("60"), None));
+    let seat = at(&yaml, &format!("{MANAGER}/http_filters/1/typed_config/config/configuration/value"));
+    assert!(!seat.as_str().unwrap().contains("cors"), "the filter has nothing to do with it: {seat:?}");
+}
+
+#[test]
 fn a_provider_is_asked_for_and_checked_by_its_own_name() {
     let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", "examples/neural-router.yaml"])).unwrap();
     let tls = at(&yaml, "static_resources/clusters/0/transport_socket/typed_config");

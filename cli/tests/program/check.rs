@@ -5,11 +5,11 @@ use super::{Scratch, demo_with, run, stderr, stdout};
 #[test]
 fn accepts_the_examples() {
     for (file, expected) in [
-        ("examples/demo.yaml", "ok: 3 providers, 3 models, 1 workspace\n"),
-        ("examples/neural-router.yaml", "ok: 3 providers, 3 models, 1 workspace\n"),
+        ("examples/demo.yaml", "ok: 3 providers, 4 models, 1 workspace\n"),
+        ("examples/neural-router.yaml", "ok: 3 providers, 4 models, 1 workspace\n"),
     ] {
         let output = run(&["check", file]);
-        assert_eq!(stdout(&output), expected, "{file}: {}", stderr(&output));
+        assert!(stdout(&output).starts_with(expected), "{file}: {}{}", stdout(&output), stderr(&output));
         assert!(output.status.success(), "{file}");
     }
 }
@@ -32,6 +32,11 @@ fn an_error_names_the_path_in_the_file() {
         ("an unknown objective", "default_objective: quality-per-dollar", "default_objective: fame", "routing.default_objective"),
         ("a digest too short", "sha256: 4b4f", "sha256: 4b", "workspaces[0].keys[0].sha256"),
         ("a glob for nothing", "models: [\"*\"]", "models: [\"claude-*\", \"mistral-*\"]", "workspaces[0].models[1]"),
+        ("a rate of nothing", "requests_per_minute: 600", "requests_per_minute: 0", "workspaces[0].limits.requests_per_minute"),
+        ("a budget as text", "usd: 25", "usd: \"25\"", "workspaces[0].budget.usd"),
+        ("an unknown period", "period: month", "period: fortnight", "workspaces[0].budget.period"),
+        ("an unknown detector", "[api_key]", "[api_key, dna]", "workspaces[0].guardrails[0].detect"),
+        ("an unknown action", "action: redact", "action: warn", "workspaces[0].guardrails[1].action"),
     ];
     let scratch = Scratch::new();
     for (name, old, new, path) in cases {
@@ -80,12 +85,66 @@ fn a_file_that_is_not_there_is_one_sentence() {
 }
 
 #[test]
-fn says_what_is_understood_but_not_enforced() {
+fn says_what_each_workspace_may_use() {
     let scratch = Scratch::new();
-    let file = scratch.file("case.yaml", &demo_with("    models: [\"*\"]", "    models: [\"*\"]\n    limits: {requests_per_minute: 6}\n"));
-    let output = run(&["check", &file]);
-    assert_eq!(stderr(&output), "warning: workspaces[0].limits: understood, but not enforced by this version\n");
+    let demo = demo_with("requests_per_minute: 600", "requests_per_minute: 600, burst: 60").replace(
+        "sha256: 4b4fcb7764c5b6edd6e005a4347426d0289426dc208fc222e8f10e16cff69eec}",
+        "sha256: 4b4fcb7764c5b6edd6e005a4347426d0289426dc208fc222e8f10e16cff69eec, models: [gpt-4o, \"claude-*\"], \
+         limits: {tokens_per_minute: 10}}",
+    );
+    let bare = "  - {id: bare, keys: [], models: [gpt-4o]}\n";
+    let output = run(&["check", &scratch.file("case.yaml", &[demo.as_str(), bare].concat())]);
+    let expected = "ok: 3 providers, 4 models, 2 workspaces\n\
+                    demo: 4 models, 1 key\n  \
+                      limits: 600 requests per minute (60 at once), 400000 tokens per minute\n  \
+                      budget: 25 USD per month\n  \
+                      guardrails: keys (block input), project (redact input and output)\n  \
+                      key public: only gpt-4o claude-*, 10 tokens per minute\n\
+                    bare: 1 model, 0 keys\n  \
+                      limits: none\n  \
+                      budget: none\n  \
+                      guardrails: none\n";
+    assert_eq!(stdout(&output), expected, "{}", stderr(&output));
     assert!(output.status.success());
+}
+
+#[test]
+fn pages_that_may_call_are_named_as_browsers_name_them() {
+    let scratch = Scratch::new();
+    let check =
+        |cors: &str| run(&["check", &scratch.file("case.yaml", &demo_with("  port: 8080", &format!("  port: 8080\n  cors: {cors}")))]);
+    for origins in [
+        "[\"*\"]",
+        "[https://app.example.com]",
+        "[http://localhost:3000, \"http://127.0.0.1:8000\", \"http://[::1]:3000\", \"https://[::1]\"]",
+        "[tauri://localhost, chrome-extension://abcdefghijklmnop]",
+    ] {
+        let output = check(&format!("{{allow_origins: {origins}, max_age_s: 0}}"));
+        assert!(output.status.success(), "{origins}: {}", stderr(&output));
+    }
+    for (cors, path) in [
+        ("{allow_origins: []}", "allow_origins"),
+        ("{allow_origins: [\"*\", https://a.example]}", "allow_origins[0]"),
+        ("{allow_origins: [https://a.example, \"*\"]}", "allow_origins[1]"),
+        ("{allow_origins: [https://a.example/]}", "allow_origins[0]"),
+        ("{allow_origins: [https://A.example]}", "allow_origins[0]"),
+        ("{allow_origins: [a.example]}", "allow_origins[0]"),
+        ("{allow_origins: [\"https://\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"https://*.example\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"https://a.example:443\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"http://a.example:080\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"http://a.example:99999\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"http://[::1\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"http://u@a.example\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"null\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"*\"], max_age_s: 86401}", "max_age_s"),
+        ("{max_age_s: 5}", ""),
+    ] {
+        let output = check(cors);
+        let expected = format!("listen.cors{}{path}: ", if path.is_empty() { "" } else { "." });
+        assert!(stderr(&output).contains(&expected), "{cors}: expected {expected:?} in {}", stderr(&output));
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{cors}");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod tools;
 
 use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, RequestBody, StreamCodec};
 use super::scrub;
-use crate::openai::Needs;
+use crate::openai::{Endpoint, Needs, Usage};
 use json::Object;
 
 /// `POST /v1/messages`.
@@ -36,7 +36,9 @@ impl Codec for Anthropic {
     }
 
     fn lacks(&self, needs: &Needs) -> Option<&'static str> {
-        [(needs.several_choices, "n"), (needs.functions, "functions")].into_iter().find_map(|(needed, name)| needed.then_some(name))
+        [(needs.embeddings, "embeddings"), (needs.several_choices, "n"), (needs.functions, "functions")]
+            .into_iter()
+            .find_map(|(needed, name)| needed.then_some(name))
     }
 
     fn body(&self, _: &Call<'_>) -> RequestBody {
@@ -47,8 +49,13 @@ impl Codec for Anthropic {
         request::translate(call, body)
     }
 
-    fn response(&self, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault> {
+    fn response(&self, _: Endpoint, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault> {
         response::translate(envelope, body)
+    }
+
+    fn billed(&self, body: &[u8]) -> Option<Usage> {
+        let usage = Object::read(core::str::from_utf8(body).ok()?)?.object("usage")?;
+        Some(response::usage(&usage, Usage::default())).filter(|usage| *usage != Usage::default())
     }
 
     fn stream(&self) -> Box<dyn StreamCodec> {
@@ -129,6 +136,19 @@ mod tests {
         ] {
             let found = (finish_reason(stop_reason, false), finish_reason(stop_reason, true), may_be_empty(stop_reason));
             assert_eq!(found, (said, called, empty), "{stop_reason}");
+        }
+    }
+
+    #[test]
+    fn what_the_protocol_has_no_words_for_is_named() {
+        for (needs, expected) in [
+            (Needs::default(), None),
+            (Needs { tools: true, vision: true, ..Needs::default() }, None),
+            (Needs { embeddings: true, ..Needs::default() }, Some("embeddings")),
+            (Needs { several_choices: true, ..Needs::default() }, Some("n")),
+            (Needs { functions: true, ..Needs::default() }, Some("functions")),
+        ] {
+            assert_eq!(Anthropic.lacks(&needs), expected, "{needs:?}");
         }
     }
 }

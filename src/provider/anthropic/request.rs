@@ -150,10 +150,11 @@ fn output_config(effort: Option<&str>, format: Format<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::Endpoint;
 
     /// Translates `{"messages": [a user who says hi], …}` and returns what stands behind the turns.
     fn rest_for(model: &str, extra: &str) -> Result<(String, Vec<String>), Failed> {
-        let call = Call { model, stream: false, stream_options: None, max_output: 20_000 };
+        let call = Call { endpoint: Endpoint::Chat, model, stream: false, stream_options: None, max_output: 20_000 };
         let comma = if extra.is_empty() { "" } else { "," };
         let (out, adjustments) = translate(&call, &format!(r#"{{"messages":[{{"role":"user","content":"hi"}}]{comma}{extra}}}"#))?;
         let out = String::from_utf8(out).expect("UTF-8");

@@ -29,7 +29,8 @@ pub(super) fn translate(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, 
     if content.is_empty() && !may_be_empty(&stop_reason) {
         return Err(Fault::Malformed);
     }
-    let usage = usage(message.object("usage").as_ref(), Usage::default());
+    // An answer without a single token is a provider that does not say.
+    let usage = message.object("usage").map(|said| usage(&said, Usage::default())).filter(|usage| *usage != Usage::default());
     let mut out = Vec::with_capacity(text.len() + envelope.routing.len() + 512);
     head(envelope, "chat.completion", &mut out);
     out.extend_from_slice(br#","choices":[{"index":0,"message":{"role":"assistant","content":"#);
@@ -37,11 +38,11 @@ pub(super) fn translate(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, 
     out.extend_from_slice(br#"},"logprobs":null,"finish_reason":""#);
     out.extend_from_slice(finish_reason(&stop_reason, !content.calls.is_empty()).as_bytes());
     out.extend_from_slice(br#""}],"usage":"#);
-    usage.write(&mut out);
+    usage.unwrap_or_default().write(&mut out);
     out.extend_from_slice(br#","routing":"#);
     out.extend_from_slice(envelope.routing.as_bytes());
     out.push(b'}');
-    Ok(Answer { body: out, usage })
+    Ok(Answer { body: out, usage, produced: content.bytes() })
 }
 
 /// Appends `{"id", "object", "created", "model"` and leaves the object open.
@@ -54,8 +55,7 @@ pub(super) fn head(envelope: &Envelope<'_>, object: &str, out: &mut Vec<u8>) {
 
 /// Reads `usage` on top of what is known; streams repeat it with cumulative figures
 /// (<https://platform.claude.com/docs/en/build-with-claude/streaming#event-types>).
-pub(super) fn usage(usage: Option<&Object<'_>>, known: Usage) -> Usage {
-    let Some(usage) = usage else { return known };
+pub(super) fn usage(usage: &Object<'_>, known: Usage) -> Usage {
     let count = |name: &str, known: u64| usage.number(name).unwrap_or(0).max(known);
     let thinking = usage.object("output_tokens_details").and_then(|details| details.number("thinking_tokens"));
     Usage {
@@ -80,7 +80,11 @@ impl Content {
     }
 
     fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.reasoning.is_empty() && self.calls.is_empty()
+        self.bytes() == 0
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.text.len() + self.reasoning.len() + self.calls.len()) as u64
     }
 
     fn take(&mut self, block: &Object<'_>) -> Result<(), Fault> {
@@ -206,7 +210,23 @@ mod tests {
             r#"{"input_tokens":10,"cache_read_input_tokens":200,"cache_creation_input_tokens":30,"output_tokens":5,"output_tokens_details":{"thinking_tokens":4}}"#,
         );
         let expected = Usage { uncached_input: 10, cache_read: 200, cache_write: 30, output: 5, reasoning: 4 };
-        assert_eq!(usage(object.as_ref(), Usage::default()), expected);
-        assert_eq!((expected.prompt(), usage(Object::read("{}").as_ref(), expected)), (240, expected));
+        assert_eq!(object.map(|said| usage(&said, Usage::default())), Some(expected));
+        assert_eq!((expected.prompt(), Object::read("{}").map(|said| usage(&said, expected))), (240, Some(expected)));
+    }
+
+    #[test]
+    fn a_provider_that_does_not_say_what_was_used_leaves_it_unknown() {
+        for (usage, expected) in [
+            (r#""usage":{"input_tokens":3,"output_tokens":2}"#, Some(Usage { uncached_input: 3, output: 2, ..Usage::default() })),
+            (r#""usage":{"input_tokens":0}"#, None),
+            (r#""usage":{}"#, None),
+            (r#""usage":null"#, None),
+            (r#""future":1"#, None),
+        ] {
+            let content = r#"[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Hello."}]"#;
+            let body = format!(r#"{{"type":"message","content":{content},"stop_reason":"end_turn",{usage}}}"#);
+            let answer = translate(&ENVELOPE, body.as_bytes()).expect("an answer");
+            assert_eq!((answer.usage, answer.produced), (expected, 8), "{usage}");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub(super) struct Stream {
     /// How every chunk begins; empty until the first was written.
     head: Vec<u8>,
     usage: Option<Usage>,
+    produced: u64,
     /// Tool blocks whose end has not come.
     tools: Vec<Tool>,
     /// Tool calls begun; OpenAI counts them alone, Anthropic counts all blocks.
@@ -87,11 +88,15 @@ impl StreamCodec for Stream {
     fn usage(&self) -> Option<Usage> {
         self.usage
     }
+
+    fn produced(&self) -> u64 {
+        self.produced
+    }
 }
 
 impl Stream {
     fn note_usage(&mut self, said: Option<&Object<'_>>) {
-        if said.is_some() {
+        if let Some(said) = said {
             self.usage = Some(usage(said, self.usage.unwrap_or_default()));
         }
     }
@@ -112,7 +117,8 @@ impl Stream {
                 }
                 self.tools.push(Tool { block: data.number("index").unwrap_or(0), call: self.calls, fallback: Some(fallback) });
                 self.calls += 1;
-                self.say(envelope, &[&begin], out);
+                let name = block.literal("name").map_or(0, str::len);
+                self.say(envelope, name, &[&begin], out);
                 Ok(())
             }
             Some(_) => Ok(()),
@@ -152,7 +158,7 @@ impl Stream {
 
     fn arguments(&mut self, envelope: &Envelope<'_>, call: usize, literal: &[u8], out: &mut Vec<u8>) {
         let begin = format!(r#""tool_calls":[{{"index":{call},"function":{{"arguments":"#);
-        self.say(envelope, &[begin.as_bytes(), literal, b"}}]"], out);
+        self.say(envelope, literal.len().saturating_sub(2), &[begin.as_bytes(), literal, b"}}]"], out);
     }
 
     fn text(&mut self, envelope: &Envelope<'_>, member: &str, literal: Option<&str>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -160,16 +166,18 @@ impl Stream {
         match inner(literal) {
             None => return Err(Fault::Malformed),
             Some("") => {}
-            Some(_) => self.say(envelope, &[b"\"", member.as_bytes(), b"\":", literal.as_bytes()], out),
+            Some(text) => self.say(envelope, text.len(), &[b"\"", member.as_bytes(), b"\":", literal.as_bytes()], out),
         }
         Ok(())
     }
 
-    /// Appends a chunk with part of the answer. After the end there is nothing left to say.
-    fn say(&mut self, envelope: &Envelope<'_>, delta: &[&[u8]], out: &mut Vec<u8>) {
+    /// Appends a chunk with part of the answer, of which the model has written so many bytes. After
+    /// the end there is nothing left to say.
+    fn say(&mut self, envelope: &Envelope<'_>, bytes: usize, delta: &[&[u8]], out: &mut Vec<u8>) {
         if !self.finished {
             self.open(envelope, out);
             self.content = true;
+            self.produced = self.produced.saturating_add(bytes as u64);
             self.chunk(envelope, delta, "null", false, out);
         }
     }

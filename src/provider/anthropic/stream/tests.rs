@@ -52,6 +52,7 @@ fn nothing_before_the_first_word_commits_to_this_candidate() {
     ];
     assert_eq!(progress, expected);
     assert_eq!(stream.usage(), Some(Usage { uncached_input: 3, cache_read: 9, output: 12, ..Usage::default() }));
+    assert_eq!(stream.produced(), "Hi".len() as u64, "what comes after the end does not count");
     let expected = [
         r#"[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]"#,
         r#"[{"index":0,"delta":{"content":"Hi"},"logprobs":null,"finish_reason":null}]"#,
@@ -99,7 +100,8 @@ fn tool_calls_are_numbered_alone_and_always_have_arguments() {
         delta(9, "lost"),
         stop(9),
     ];
-    let (out, ..) = run(&datas.iter().map(String::as_str).collect::<Vec<_>>(), &ENVELOPE);
+    let (out, _, stream) = run(&datas.iter().map(String::as_str).collect::<Vec<_>>(), &ENVELOPE);
+    assert_eq!(stream.produced(), ["Hi", "a", r#"{\"x\":"#, "1}", "b", "{}", "c", r#"{\"y\":\"z\"}"#].concat().len() as u64);
     let begin = |call: usize, index: usize, name: &str| {
         format!(
             r#"[{{"index":0,"delta":{{"tool_calls":[{{"index":{call},"id":"toolu_{index}","type":"function","function":{{"name":"{name}","arguments":""}}}}]}},"logprobs":null,"finish_reason":null}}]"#
@@ -120,6 +122,14 @@ fn tool_calls_are_numbered_alone_and_always_have_arguments() {
         arguments(2, r#"{\"y\":\"z\"}"#),
     ];
     assert_eq!(choices(&out).split_off(2), expected);
+}
+
+#[test]
+fn a_stream_that_is_cut_says_how_much_was_written() {
+    let thinking = r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm\n"}}"#;
+    let (_, _, stream) = run(&[START, thinking, TEXT, TEXT], &ENVELOPE);
+    assert_eq!(stream.produced(), 8);
+    assert_eq!(stream.usage().map(|usage| (usage.prompt(), usage.output)), Some((12, 1)), "of the answer it only knew the first token");
 }
 
 #[test]

@@ -1,0 +1,164 @@
+//! The file a user writes, key for key. Only shapes live here; meaning is checked when a
+//! [`Document`] becomes a [`Config`](super::Config). `nr` reads it as YAML, the filter as JSON.
+
+mod catalog;
+mod workspace;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use crate::json_path::path_at;
+
+pub use catalog::{Deployment, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
+pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
+
+/// The whole file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Where clients connect.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Envoy's administration endpoint.
+    #[serde(default)]
+    pub admin: Admin,
+    /// Upstream providers by name; each becomes one Envoy cluster.
+    pub providers: BTreeMap<String, Provider>,
+    /// The catalogue.
+    pub models: Vec<Model>,
+    /// How candidates are ranked and how long they may take.
+    #[serde(default)]
+    pub routing: Routing,
+    /// Who may call.
+    pub workspaces: Vec<Workspace>,
+}
+
+impl Document {
+    /// Reads the JSON form; an error names the path.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ConfigError> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            let path = path_at(bytes, error.line(), error.column());
+            let text = error.to_string();
+            let sentence = text.rsplit_once(" at line ").map_or(text.as_str(), |(sentence, _)| sentence);
+            ConfigError::new(path, sentence)
+        })
+    }
+
+    /// The same document without anything that only `nr` and Envoy need: where provider keys
+    /// come from never enters the filter, and which pages may call is Envoy's business.
+    pub fn for_filter(&self) -> Self {
+        let mut document = self.clone();
+        for provider in document.providers.values_mut() {
+            provider.api_key = None;
+        }
+        document.listen.tls = None;
+        document.listen.cors = None;
+        document
+    }
+}
+
+/// The listener.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// IP address to bind.
+    pub address: String,
+    /// TCP port to bind.
+    pub port: u16,
+    /// Largest request body accepted, in bytes.
+    pub max_request_bytes: u32,
+    /// Server certificate; plain HTTP without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Web pages that may call; none without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { address: "127.0.0.1".to_owned(), port: 8080, max_request_bytes: 16 << 20, tls: None, cors: None }
+    }
+}
+
+/// Certificate and key of the listener.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM chain.
+    pub certificate: FileRef,
+    /// PEM key.
+    pub private_key: FileRef,
+}
+
+/// A file on the machine that runs Envoy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRef {
+    /// Absolute path.
+    pub file: String,
+}
+
+/// Calls from web pages of other origins (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Origins as browsers send them, such as `https://app.example.com`; or only `*`.
+    pub allow_origins: Vec<String>,
+    /// How long a browser may remember a preflight's answer, in seconds.
+    #[serde(default = "Cors::ten_minutes")]
+    pub max_age_s: u32,
+}
+
+impl Cors {
+    fn ten_minutes() -> u32 {
+        600
+    }
+}
+
+/// Envoy's administration endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// IP address to bind; keep it on loopback.
+    pub address: String,
+    /// TCP port to bind.
+    pub port: u16,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { address: "127.0.0.1".to_owned(), port: 9901 }
+    }
+}
+
+/// How candidates are ranked and how long they may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Routing {
+    /// Objective of calls and workspaces that name none.
+    pub default_objective: String,
+    /// Candidates tried for one call, the first included.
+    pub max_attempts: u32,
+    /// A streaming candidate silent for longer is left for the next one.
+    pub first_token_timeout_ms: u32,
+    /// The same for answers that are not streamed, which arrive whole; four times the above if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_timeout_ms: Option<u32>,
+    /// The whole call, all attempts and the stream included.
+    pub total_timeout_ms: u32,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            default_objective: "quality-per-dollar".to_owned(),
+            max_attempts: 4,
+            first_token_timeout_ms: 30_000,
+            answer_timeout_ms: None,
+            total_timeout_ms: 600_000,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a call may come to, before anybody has answered, and what an attempt came to when its
+//! provider does not say.
+
+use crate::config::Tokens;
+use crate::config::catalog::Price;
+use crate::config::policy::NanoUsd;
+use crate::ledger;
+use crate::openai::{Demand, Endpoint, Usage};
+use crate::rank::{self, EXPECTED_OUTPUT};
+
+/// Bytes of English text or code per token.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// What to set aside for a call: the tokens it is expected to take, and the most that any of its
+/// candidates could charge for it.
+///
+/// Without a bound in the request the token limit reckons with [`EXPECTED_OUTPUT`], since a model's
+/// own bound is tens of thousands and a handful of calls would fill any limit; the budget, which is
+/// never overspent, with the model's bound.
+pub fn reservation(plan: &rank::Plan<'_>, endpoint: Endpoint, demand: &Demand) -> ledger::Ask {
+    let mut ask = ledger::Ask::default();
+    for candidate in &plan.candidates {
+        let model = candidate.model;
+        let most = model.max_output.0;
+        let (expected, bound) = match (endpoint, demand.max_output) {
+            (Endpoint::Embeddings, _) => (0, 0),
+            (_, Some(asked)) => (asked.min(most), asked.min(most)),
+            (_, None) => (EXPECTED_OUTPUT.min(most), most),
+        };
+        let tokens = demand.prompt_tokens.saturating_add(expected.saturating_mul(demand.choices));
+        let cost = model
+            .price
+            .most(Tokens(demand.prompt_tokens_at_most.min(model.context_window.0)), Tokens(bound.saturating_mul(demand.choices)));
+        ask = ledger::Ask { tokens: ask.tokens.max(tokens), cost: ask.cost.max(cost) };
+    }
+    ask
+}
+
+/// What an attempt used of which only `produced` bytes of the answer are known: the prompt was read,
+/// and what came was written.
+pub fn used(prompt_tokens: u64, produced: u64) -> Usage {
+    Usage { uncached_input: prompt_tokens, output: produced.div_ceil(BYTES_PER_TOKEN), ..Usage::default() }
+}
+
+/// A usage as the ledger counts it.
+pub fn bill(price: &Price, usage: &Usage) -> ledger::Usage {
+    ledger::Usage { tokens: usage.prompt().saturating_add(usage.output), cost: price.cost(usage) }
+}
+
+/// Nothing used.
+pub const NOTHING: ledger::Usage = ledger::Usage { tokens: 0, cost: NanoUsd(0) };

@@ -1,0 +1,23 @@
+//! What a provider can be asked for.
+
+use serde::{Deserialize, Serialize};
+
+/// An endpoint of OpenAI's API that calls are routed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// <https://platform.openai.com/docs/api-reference/chat>
+    Chat,
+    /// <https://platform.openai.com/docs/api-reference/embeddings>
+    Embeddings,
+}
+
+impl Endpoint {
+    /// Where it is below the base path.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Embeddings => "/embeddings",
+        }
+    }
+}

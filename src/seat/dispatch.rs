@@ -1,0 +1,187 @@
+//! The decision, once a body is complete: who may answer, whether the guardrails let it through,
+//! whether limits and budget have room for it; then the plan is written and the request goes.
+
+use super::gateway::Gateway;
+use super::router::Arriving;
+use super::watch::Watch;
+use super::{JSON, entry};
+use crate::attempt::{Bounds, Outcome};
+use crate::config::Workspace;
+use crate::guard::Verdict;
+use crate::handoff::{Plan, Trail, key};
+use crate::host::{self, SharedData, Side};
+use crate::ledger::account::{Account, Booking};
+use crate::ledger::{self, Refusal, Standing, calendar};
+use crate::openai::{Request, Usage};
+use crate::rejection::{Rejection, Spending};
+use crate::usage::usd;
+use crate::{estimate, rank};
+
+/// A call on its way.
+pub(super) struct Sent {
+    /// What was set aside for it, unless somebody has settled it.
+    booking: Option<Booking>,
+}
+
+/// What Envoy retries, which is how the next candidate gets its turn: no connection, no answer, and
+/// the 503 that the provider seat makes of every failure (the route has `retriable_status_codes`).
+/// A call with one candidate has none, and Envoy need not keep a copy of its body.
+const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
+
+const USER_AGENT: &[u8] = concat!("neural-router/", env!("CARGO_PKG_VERSION")).as_bytes();
+
+impl Sent {
+    /// Gives back what was set aside, unless the provider seat has: it knows what was used. `failed`
+    /// when no provider answered, which is not the caller's doing.
+    pub(super) fn close(&mut self, failed: bool) {
+        let Some(booking) = self.booking.take() else { return };
+        if host::property(&[key::USAGE]).is_some() {
+            return;
+        }
+        let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref()).unwrap_or_default();
+        let now_ns = host::now_ns();
+        let billed = trail.billed();
+        let last = trail.0.last().map(|attempt| attempt.outcome);
+        if failed || !matches!(last, Some(Outcome::Pending | Outcome::Ok)) {
+            booking.charge(&SharedData, &billed, now_ns);
+            booking.release(&SharedData, now_ns, failed);
+        } else if host::client_left() {
+            // The provider seat comes after this, and charges for what it has seen.
+            host::set_state(key::RELEASED, b"1");
+            booking.release(&SharedData, now_ns, false);
+        } else {
+            // Nobody is left who knows: the provider seat's VM died under the call.
+            host::set_state(key::USAGE, b"null");
+            booking.settle(&SharedData, &lost(&trail).unwrap_or(billed), now_ns);
+        }
+    }
+}
+
+/// Bytes of one event of a stream, which is about one token.
+const EVENT_BYTES: u64 = 200;
+
+/// What a call has used of which nothing is left but what the client has been sent.
+fn lost(trail: &Trail) -> Option<ledger::Usage> {
+    let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value))?;
+    let candidate = plan.candidates.get(trail.0.len().checked_sub(1)?)?;
+    let size = host::property(&["response", "size"]).and_then(|size| size.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let seen = Usage { uncached_input: plan.prompt_tokens, output: size / EVENT_BYTES, ..Usage::default() };
+    Some(trail.billed().plus(&estimate::bill(&candidate.price, &seen)))
+}
+
+/// Decides on a call whose body is complete, and lets the request go.
+pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_size: usize) -> Result<(Sent, Watch), Rejection> {
+    let config = &gateway.config;
+    let caller = gateway.caller(arriving.key).ok_or_else(Rejection::unauthenticated)?;
+    let body = host::body(Side::Request, 0, body_size);
+    let request = Request::parse(arriving.endpoint, &body)?;
+    let plan = rank::plan(config, &caller, &request)?;
+    let redacted = inspect(caller.workspace, &request)?;
+    let now_ns = host::now_ns();
+    let account = gateway.account(arriving.key);
+    let admitted =
+        account.map(|account| admit(account, &estimate::reservation(&plan, arriving.endpoint, &request.demand()), now_ns)).transpose()?;
+    let (booking, standing) = admitted.unzip();
+
+    let bounds = Bounds::of(&config.routing, &request, plan.candidates.len());
+    let (body_len, adjustments) = match redacted {
+        None => (strip(&request, body.len(), None), Vec::new()),
+        Some((redacted, notes)) => (strip(&Request::parse(arriving.endpoint, &redacted)?, redacted.len(), Some(body.len())), notes),
+    };
+    let id = call_id(arriving.request_id.as_deref(), now_ns / 1_000_000, context);
+    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ns / 1_000_000, body_len);
+    handoff.adjustments = adjustments;
+    handoff.booking.clone_from(&booking);
+    handoff.standing = standing;
+    host::set_state(key::PLAN, &handoff.encode());
+    host::set_state(key::NEXT, handoff.candidates.first().map_or(&b""[..], |first| first.cluster.as_bytes()));
+    host::set_state(key::MODEL, request.model().as_bytes());
+    host::set_state(key::PATH, entry::path_of(arriving.endpoint));
+
+    let retries = handoff.candidates.len().saturating_sub(1).to_string();
+    let per_try = bounds.per_try_ms.to_string();
+    let total = bounds.total_ms.to_string();
+    let length = body_len.to_string();
+    let mut headers: Vec<(&str, &[u8])> = arriving.pass.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    headers.extend([
+        // The provider seat sets both anew for every attempt.
+        (":path", b"/".as_slice()),
+        (":authority", b"provider".as_slice()),
+        ("content-type", JSON),
+        ("content-length", length.as_bytes()),
+        ("user-agent", USER_AGENT),
+        ("x-envoy-max-retries", retries.as_bytes()),
+        ("x-envoy-upstream-rq-per-try-timeout-ms", per_try.as_bytes()),
+        ("x-envoy-upstream-rq-timeout-ms", total.as_bytes()),
+    ]);
+    if handoff.candidates.len() > 1 {
+        headers.push(("x-envoy-retry-on", RETRY_ON));
+    }
+    host::set_headers(Side::Request, headers);
+    host::reroute();
+    Ok((Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
+}
+
+/// What the guardrails say of a request: nothing, or the body with what they took out of it.
+fn inspect(workspace: &Workspace, request: &Request<'_>) -> Result<Option<(Vec<u8>, Vec<String>)>, Rejection> {
+    let guard = &workspace.guard;
+    if let Some(rule) = guard.exceeds(&request.counts()) {
+        return Err(Rejection::guardrail(rule));
+    }
+    match guard.input().map_or(Verdict::Clean, |rules| rules.request(request.text())) {
+        Verdict::Clean => Ok(None),
+        Verdict::Blocked { rule } => Err(Rejection::guardrail(&rule)),
+        Verdict::Redacted { body, notes } => Ok(Some((body, notes))),
+    }
+}
+
+fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, Standing), Rejection> {
+    account.admit(&SharedData, ask, now_ns).map_err(|refused| match refused.refusal {
+        Refusal::Requests { retry_after_ms } => Rejection::rate_limited("requests", seconds(retry_after_ms)),
+        Refusal::Tokens { retry_after_ms } => Rejection::rate_limited("tokens", seconds(retry_after_ms)),
+        Refusal::Budget { needed } => {
+            let spending = refused.standing.budget.map(|budget| Spending {
+                limit_usd: usd(budget.cap),
+                spent_usd: usd(budget.spent),
+                resets_at: budget.resets_at_s.map(calendar::rfc3339),
+            });
+            Rejection::budget_exceeded(usd(needed), spending.unwrap_or_default())
+        }
+    })
+}
+
+/// Whole seconds to wait, so that the time has certainly passed.
+fn seconds(ms: u64) -> u64 {
+    ms.div_ceil(1000).max(1)
+}
+
+/// Takes our own members out of the body that Envoy holds; returns the length of what remains. After
+/// a redaction nothing of what is held stays.
+fn strip(request: &Request<'_>, body_len: usize, redacted: Option<usize>) -> usize {
+    let (replaced, kept) = request.bare();
+    match redacted {
+        None => {
+            if replaced > 0 {
+                host::replace_body(Side::Request, replaced, &kept);
+            }
+            body_len - replaced + kept.len()
+        }
+        Some(held) => {
+            let mut whole = kept.into_owned();
+            whole.extend_from_slice(request.text().as_bytes().get(replaced..).unwrap_or_default());
+            host::replace_body(Side::Request, held, &whole);
+            whole.len()
+        }
+    }
+}
+
+/// `nrc_` and Envoy's request id without its dashes; a client's own id is used only if it looks
+/// like one.
+fn call_id(request_id: Option<&[u8]>, now_ms: u64, context: u32) -> String {
+    let id = request_id.and_then(|id| core::str::from_utf8(id).ok());
+    let id = id.filter(|id| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    match id {
+        Some(id) => ["nrc_", &id.replace('-', "")].concat(),
+        None => format!("nrc_{now_ms:x}{context:x}"),
+    }
+}
