@@ -1,7 +1,7 @@
 //! From a YAML file to a checked configuration. Every error says where: a place in the text while it
 //! is only text, a path (`models[2].deployments[0].provider`) once it is a document.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use neural_router::config::document::{Cors, KeySource};
@@ -116,7 +116,7 @@ fn is_origin(origin: &str) -> bool {
     };
     let own_port = matches!((scheme, port), ("http", Some("80")) | ("https", Some("443")));
     let host_is_sound = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_string() == v6),
         None => of(host, b".-_"),
     };
     let port_is_sound = port.is_none_or(|port| !port.starts_with('0') && port.parse::<u16>().is_ok() && of(port, b""));

@@ -28,7 +28,7 @@ impl Spent {
         if over {
             self.nano = 0;
         }
-        if over {
+        if over || self.ends_s - now_s > 2 * longest {
             self.ends_s = calendar::end_s(period, now_s).unwrap_or(u64::MAX);
         }
     }

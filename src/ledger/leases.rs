@@ -64,14 +64,9 @@ impl Leases {
         self.0.iter().filter(|lease| lease.expires_s > 0)
     }
 
-    /// The reverse of [`iter`](Self::iter); `None` if there are too many.
-    pub(super) fn from_entries(entries: impl ExactSizeIterator<Item = Lease>) -> Option<Self> {
-        let mut leases = Self::default();
-        if entries.len() > MOST {
-            return None;
-        }
-        leases.0.iter_mut().zip(entries).for_each(|(lease, entry)| *lease = entry);
-        Some(leases)
+    /// The reverse of [`iter`](Self::iter), of no reservations.
+    pub(super) fn fill(&mut self, entries: impl Iterator<Item = Lease>) {
+        self.0.iter_mut().zip(entries).for_each(|(lease, entry)| *lease = entry);
     }
 
     /// The sum that ends then, or a new one. Without room for another it is the one that ends last:
@@ -153,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn tokens_and_money_of_one_sum_are_released_apart() {
+        let mut leases = Leases::default();
+        let expires_s = leases.reserve(5, 0, 60_000, NOW_MS);
+        assert_eq!(leases.reserve(0, 7, 60_000, NOW_MS), expires_s);
+        leases.release(&hold(5, 0, expires_s));
+        assert_eq!(leases.reserved(), (0, 7));
+        leases.release(&hold(0, 7, expires_s));
+        assert_eq!(leases, Leases::default());
+    }
+
+    #[test]
     fn a_release_after_the_end_takes_nothing_from_others() {
         let mut leases = Leases::default();
         let first = hold(5, 5, leases.reserve(5, 5, 60_000, NOW_MS));
@@ -177,9 +183,9 @@ mod tests {
     #[test]
     fn a_reservation_that_lasts_beyond_any_call_is_not_believed() {
         let entry = Lease { expires_s: u64::MAX, tokens: u64::MAX, nano_usd: u64::MAX };
-        let mut leases = Leases::from_entries([entry].into_iter()).expect("one entry");
+        let mut leases = Leases::default();
+        leases.fill([entry].into_iter());
         leases.expire(NOW_MS / 1000);
         assert_eq!(leases.reserved(), (0, 0));
-        assert_eq!(Leases::from_entries([entry; MOST + 1].into_iter()), None);
     }
 }

@@ -227,11 +227,12 @@ fn apply(store: &dyn Store, key: &str, now_ns: u64, act: impl Fn(&mut Record)) {
 /// Changes a record by compare-and-swap, unless the change is refused. Every round that fails is
 /// one in which somebody else succeeded, so no change is lost and the loop ends.
 fn change<T, E>(store: &dyn Store, key: &str, now_ns: u64, change: impl Fn(&mut Record) -> Result<T, E>) -> Result<T, E> {
+    let mut buffer = record::BLANK;
     loop {
         let (value, version) = store.read(key);
         let mut record = Record::at(value.as_deref(), now_ns);
         let changed = change(&mut record)?;
-        if store.swap(key, &record.encode(), version) {
+        if store.swap(key, record.encode(&mut buffer), version) {
             return Ok(changed);
         }
     }

@@ -1,19 +1,19 @@
 //! The record of a scope: what it counts, and its bytes.
 //!
 //! ```text
-//! version u8 │ period u8 │ cells u8 │ leases u8
-//! arrival u64 │ period's end u64 │ spent u64 │ newest cell u64
-//! cells × u64                        tokens, newest first
-//! leases × (expires u64, tokens u64, nano-dollars u64)
+//! layout u8 │ period u8 │ cells u8 │ leases u8 │ 0 u32
+//! arrival │ period's end │ spent │ newest cell
+//! cells × tokens, newest first
+//! leases × (end, tokens, nano-dollars)
 //! ```
 //!
-//! Numbers are little-endian. What does not have exactly this form is not trusted: the scope starts
-//! anew.
+//! All below the first line are `u64`, little-endian. What does not have exactly this form is not
+//! trusted: the scope starts anew.
 
 use core::num::NonZeroU64;
 
 use super::budget::Spent;
-use super::leases::{Lease, Leases};
+use super::leases::{self, Lease, Leases};
 use super::requests::{self, Rate};
 use super::tokens::{self, Window};
 use super::{Ask, Gauge, Hold, Refusal, Spending, Standing, Terms, Usage};
@@ -22,8 +22,17 @@ use crate::config::policy::{NanoUsd, Period};
 /// First byte; another layout gets another number.
 const LAYOUT: u8 = 1;
 
-/// 4 bytes, 4 words, all cells, and three words for each lease.
-pub(super) const LONGEST_BYTES: usize = 4 + 8 * (4 + tokens::CELLS + 3 * super::leases::MOST);
+/// One number of a record, as it is written.
+type Word = [u8; 8];
+
+/// The head, four numbers, all cells, and three for each lease: 840 bytes.
+const MOST_WORDS: usize = 5 + tokens::CELLS + 3 * leases::MOST;
+
+/// Where a record is written to.
+pub(super) type Buffer = [Word; MOST_WORDS];
+
+/// An empty one.
+pub(super) const BLANK: Buffer = [[0; 8]; MOST_WORDS];
 
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -40,7 +49,10 @@ pub(super) struct Record {
 impl Record {
     /// Reads a record and brings it up to `now_ns`: the window slides, a period ends, leases expire.
     pub(super) fn at(value: Option<&[u8]>, now_ns: u64) -> Self {
-        let mut record = value.and_then(Self::decode).unwrap_or_default();
+        let mut record = Self::default();
+        if let Some(written) = value.and_then(Written::read) {
+            record.fill(&written);
+        }
         record.tokens.slide(now_ns);
         record.spent.roll(now_ns / NS_PER_S);
         record.leases.expire(now_ns / NS_PER_S);
@@ -121,40 +133,54 @@ impl Record {
     }
 
     /// The bytes of the record.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode<'b>(&self, buffer: &'b mut Buffer) -> &'b [u8] {
         let (period, ends_s, nano) = self.spent.parts();
         let (newest, cells) = self.tokens.parts();
         // Fewer than 256 of either, by the sizes of their arrays.
         let count = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
-        let mut bytes = Vec::with_capacity(LONGEST_BYTES);
-        bytes.extend([LAYOUT, code(period), count(cells.len()), count(self.leases.iter().count())]);
-        let mut put = |word: u64| bytes.extend_from_slice(&word.to_le_bytes());
-        [self.arrival_ns, ends_s, nano, newest].into_iter().for_each(&mut put);
+        let head = [LAYOUT, code(period), count(cells.len()), count(self.leases.iter().count()), 0, 0, 0, 0];
+        let mut words = buffer.iter_mut();
+        let mut put = |number: u64| words.next().into_iter().for_each(|word| *word = number.to_le_bytes());
+        [u64::from_le_bytes(head), self.arrival_ns, ends_s, nano, newest].into_iter().for_each(&mut put);
         cells.iter().copied().for_each(&mut put);
         for lease in self.leases.iter() {
             [lease.expires_s, lease.tokens, lease.nano_usd].into_iter().for_each(&mut put);
         }
-        bytes
+        let left = words.len();
+        buffer.get(..MOST_WORDS - left).unwrap_or_default().as_flattened()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[LAYOUT, period, cells, leases], words) = bytes.split_first_chunk::<4>()? else { return None };
-        let (words, []) = words.as_chunks::<8>() else { return None };
-        let (&[arrival, ends, nano, newest], words) = words.split_first_chunk::<4>()?;
+    /// Takes over what was written.
+    fn fill(&mut self, written: &Written<'_>) {
+        let [arrival, ends, nano, newest] = written.numbers.map(u64::from_le_bytes);
+        self.arrival_ns = arrival;
+        self.tokens.fill(newest, written.cells.iter().copied().map(u64::from_le_bytes));
+        self.spent = Spent::from_parts(written.period, ends, nano);
+        self.leases.fill(written.leases.iter().map(|lease| {
+            let [expires_s, tokens, nano_usd] = lease.map(u64::from_le_bytes);
+            Lease { expires_s, tokens, nano_usd }
+        }));
+    }
+}
+
+/// The parts of a record where they stand.
+struct Written<'v> {
+    period: Option<Period>,
+    numbers: [Word; 4],
+    cells: &'v [Word],
+    leases: &'v [[Word; 3]],
+}
+
+impl<'v> Written<'v> {
+    /// `None` for what is not a record.
+    fn read(bytes: &'v [u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks::<8>() else { return None };
+        let (&[head, numbers @ ..], words) = words.split_first_chunk::<5>()?;
+        let [LAYOUT, period, cells, sums, 0, 0, 0, 0] = head else { return None };
         let (cells, words) = words.split_at_checked(usize::from(cells))?;
         let (entries, []) = words.as_chunks::<3>() else { return None };
-        if entries.len() != usize::from(leases) {
-            return None;
-        }
-        let word = u64::from_le_bytes;
-        let lease =
-            |&[expires, tokens, nano]: &[[u8; 8]; 3]| Lease { expires_s: word(expires), tokens: word(tokens), nano_usd: word(nano) };
-        Some(Self {
-            arrival_ns: word(arrival),
-            tokens: Window::from_parts(word(newest), cells.iter().copied().map(word))?,
-            spent: Spent::from_parts(period_of(period)?, word(ends), word(nano)),
-            leases: Leases::from_entries(entries.iter().map(lease))?,
-        })
+        let counted = entries.len() == usize::from(sums) && cells.len() <= tokens::CELLS && entries.len() <= leases::MOST;
+        counted.then_some(Self { period: period_of(period)?, numbers, cells, leases: entries })
     }
 }
 

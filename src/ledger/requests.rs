@@ -194,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_is_a_little_behind_gets_nothing_on_top() {
+        for (per_minute, burst) in [(60, 60), (60, 1), (60_000, 1)] {
+            let (rate, mut arrival) = (rate(per_minute, burst), 0);
+            admitted(&rate, &mut arrival, NOW);
+            for behind in [1, 1000, SECOND, SKEW_NS] {
+                assert_eq!(admitted(&rate, &mut arrival, NOW - behind), 0, "{per_minute}/{burst} behind by {behind}");
+            }
+        }
+    }
+
+    #[test]
     fn a_call_given_back_at_once_has_never_been() {
         let rate = rate(60, 5);
         for before in 0..5 {

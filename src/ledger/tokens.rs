@@ -79,14 +79,10 @@ impl Window {
         (self.newest, self.cells.get(..filled).unwrap_or_default())
     }
 
-    /// The reverse of [`parts`](Self::parts); `None` if there are too many cells.
-    pub(super) fn from_parts(newest: u64, cells: impl ExactSizeIterator<Item = u64>) -> Option<Self> {
-        let mut window = Self { newest, cells: [0; CELLS] };
-        if cells.len() > CELLS {
-            return None;
-        }
-        window.cells.iter_mut().zip(cells).for_each(|(cell, value)| *cell = value);
-        Some(window)
+    /// The reverse of [`parts`](Self::parts), of an empty window.
+    pub(super) fn fill(&mut self, newest: u64, cells: impl Iterator<Item = u64>) {
+        self.newest = newest;
+        self.cells.iter_mut().zip(cells).for_each(|(cell, value)| *cell = value);
     }
 
     /// Nanoseconds until so many tokens have left the window; `None` if there are not so many.
@@ -228,6 +224,5 @@ mod tests {
         assert_eq!(window.parts().1, [5]);
         assert_eq!(at(window, NOW + 4 * SECOND).parts().1, [0, 0, 5]);
         assert_eq!(Window::default().parts().1, [0; 0]);
-        assert_eq!(Window::from_parts(1, [1; CELLS + 1].into_iter()), None);
     }
 }

@@ -137,6 +137,11 @@ def change(path: str, value):
     ("routing.max_attempts", 0),
     ("workspaces[1].keys[0].sha256", "abc"),
     ("workspaces[0].models[0]", "no-such-model"),
+    ("workspaces[0].keys[0].models", ["no-such-model"]),
+    ("workspaces[0].limits", {"burst": 5}),
+    ("workspaces[0].budget", {"usd": -1, "period": "month"}),
+    ("workspaces[0].guardrails", [{"name": "x", "terms": ["x"], "on": ["input"], "action": "shout"}]),
+    ("listen.cors", {"allow_origins": ["app.example.com"]}),
     ("listen.port", 0),
     ("admin.address", "nowhere"),
 ], ids=lambda value: str(value))

@@ -24,7 +24,6 @@ mod vm;
 use std::collections::{BTreeMap, VecDeque};
 
 use neural_router::config::{Config, Document, ProviderSeat};
-use proxy_wasm::types::LogLevel;
 
 pub use bare::Bare;
 pub use headers::Headers;
@@ -81,11 +80,6 @@ pub fn configure(vm_configuration: &str, plugin_configuration: &[u8]) -> Result<
 /// What the filter logged since the last plugin was configured.
 pub fn log() -> Vec<String> {
     vm(|vm| vm.log.iter().map(|(_, line)| line.clone()).collect())
-}
-
-/// The levels of these lines.
-pub fn log_levels() -> Vec<LogLevel> {
-    vm(|vm| vm.log.iter().map(|(level, _)| *level).collect())
 }
 
 /// Milliseconds since 1970 on the filter's clock.

@@ -265,6 +265,18 @@ fn a_record_never_reaches_a_kilobyte() {
     assert!((500..1024).contains(&longest), "{longest} bytes");
 }
 
+/// A record of so many cells and leases, all of them current.
+fn many(cells: u8, leases: u8) -> Vec<u8> {
+    let numbers = 4 + usize::from(cells);
+    let (cell, second) = (NOW / SECOND / 2, NOW / SECOND + 100);
+    [
+        &[1, 3, cells, leases, 0, 0, 0, 0],
+        cell.to_le_bytes().repeat(numbers).as_slice(),
+        second.to_le_bytes().repeat(3 * usize::from(leases)).as_slice(),
+    ]
+    .concat()
+}
+
 #[test]
 fn a_damaged_or_foreign_record_starts_the_scope_anew() {
     let store = Memory::default();
@@ -276,11 +288,16 @@ fn a_damaged_or_foreign_record_starts_the_scope_anew() {
     let fresh = standing(&Memory::default(), KEY, &terms, NOW);
     assert_ne!(standing(&store, KEY, &terms, NOW), fresh);
 
+    store.put(KEY, &many(31, 24));
+    assert_ne!(standing(&store, KEY, &terms, NOW), fresh, "as many as there can be");
+
     let mut damaged: Vec<Vec<u8>> = (0..good.len()).map(|end| good[..end].to_vec()).collect();
     damaged.extend([[good.as_slice(), &[0]].concat(), [good.as_slice(), &[0; 8]].concat(), [good.as_slice(), &[0; 24]].concat()]);
+    // More cells and more sums than there can be, in the right form otherwise.
+    damaged.extend([many(32, 0), many(0, 25), many(255, 255)]);
     damaged.extend([b"not a record".to_vec(), vec![0; 4096], vec![0xff; good.len()]]);
     // Layout, period, and the two counts.
-    for (at, byte) in [(0, 0), (0, 2), (1, 5), (1, 255), (2, 0), (2, 255), (3, 0), (3, 255)] {
+    for (at, byte) in [(0, 0), (0, 2), (1, 5), (1, 255), (2, 0), (2, 255), (3, 0), (3, 255), (4, 1), (7, 255)] {
         let mut bytes = good.clone();
         bytes[at] = byte;
         damaged.push(bytes);

@@ -20,16 +20,18 @@ const CALLS: u64 = 20_000;
 /// test by more than workers ever do.
 const ROUND: usize = 50;
 
-/// Hands the processor on between a read and its swap now and then, so that swaps are lost.
+/// Lets somebody be faster than every sixteenth change, whatever the machine does: hands the
+/// processor on between its read and its swap, and writes the value once more.
 struct Contended(Memory);
 
 impl Store for Contended {
     fn read(&self, key: &str) -> (Option<Vec<u8>>, Version) {
-        let read = self.0.read(key);
-        if read.1.0.is_multiple_of(16) {
+        let (value, version) = self.0.read(key);
+        if let Some(value) = value.as_deref().filter(|_| version.0 % 16 == 1) {
             thread::yield_now();
+            self.0.swap(key, value, version);
         }
-        read
+        (value, version)
     }
 
     fn swap(&self, key: &str, value: &[u8], version: Version) -> bool {
@@ -78,7 +80,7 @@ fn at_one_moment_exactly_the_burst_is_admitted_by_any_number_of_threads() {
         assert_eq!(after.tokens.map(|gauge| (gauge.used, gauge.reserved)), Some((tokens, 0)), "{threads} threads");
         assert_eq!(after.budget.map(|budget| (budget.spent.0, budget.reserved.0)), Some((nano, 0)), "{threads} threads");
         assert_eq!(after.requests.map(|gauge| gauge.remaining), Some(0));
-        assert!(threads == 1 || store.0.lost() > 0, "the threads met");
+        assert!(store.0.lost() > 500, "{} swaps were lost", store.0.lost());
     }
 }
 

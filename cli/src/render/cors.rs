@@ -9,6 +9,12 @@ use super::{extension, typed};
 
 const FILTER: &str = "envoy.filters.http.cors";
 
+/// Filter state: the origin of the page, if it may call.
+const ORIGIN: &str = "nr.cors.origin";
+
+/// Filter state: what that page may read.
+const EXPOSED: &str = "nr.cors.exposed";
+
 /// What the API has; `HEAD` needs no leave.
 const METHODS: &str = "GET, POST";
 
@@ -50,19 +56,50 @@ const RESPONSE_HEADERS: [&str; 12] = [
     "x-should-retry",
 ];
 
-/// The filter; what it allows is said at the route.
-pub(super) fn filter() -> Value {
-    extension(FILTER, "envoy.extensions.filters.http.cors.v3.Cors", json!({}))
+/// Before all other filters: what answers for pages, and what remembers which page asks.
+pub(super) fn filters(cors: &Cors) -> [Value; 2] {
+    let remember = |key: &str, formatter: String| {
+        json!({
+            "object_key": key,
+            "factory_key": "envoy.string",
+            // Without an origin the expression has no value, which would be written as a dash.
+            "format_string": {"text_format_source": {"inline_string": formatter}, "omit_empty_values": true},
+            "skip_if_empty": true,
+        })
+    };
+    [
+        extension(
+            "envoy.filters.http.set_filter_state",
+            "envoy.extensions.filters.http.set_filter_state.v3.Config",
+            json!({"on_request_headers": [
+                remember(ORIGIN, if_allowed(cors, "request.headers['origin']")),
+                remember(EXPOSED, if_allowed(cors, &format!("'{}'", RESPONSE_HEADERS.join(", ")))),
+            ]}),
+        ),
+        extension(FILTER, "envoy.extensions.filters.http.cors.v3.Cors", json!({})),
+    ]
 }
 
-/// What is allowed, as configuration of a virtual host for that filter. No credentials: a key is sent
-/// by the page itself, and there are no cookies.
-pub(super) fn policy(cors: &Cors) -> Value {
+/// A format of the value of an expression, which has none where the request's origin may not call.
+fn if_allowed(cors: &Cors, value: &str) -> String {
+    let origins: Vec<String> = cors.allow_origins.iter().map(|origin| format!("'{origin}'")).collect();
+    let allowed = match origins.as_slice() {
+        [all] if all == "'*'" => "request.headers['origin'] != ''".to_owned(),
+        _ => format!("request.headers['origin'] in [{}]", origins.join(", ")),
+    };
+    format!("%CEL({allowed} ? {value} : '')%")
+}
+
+/// What the filters allow, for the virtual host: the policy, and the same headers once more. When our
+/// filter answers in place of providers that failed, the response has begun, and Envoy sends that
+/// answer past all other filters; the headers of a route it still adds.
+pub(super) fn of_host(cors: &Cors) -> [(&'static str, Value); 2] {
     let origins: Vec<Value> = cors.allow_origins.iter().map(|origin| json!({"exact": origin})).collect();
     let policy = typed(
         "envoy.extensions.filters.http.cors.v3.CorsPolicy",
         json!({
-            // Envoy itself takes the text `*` for every origin.
+            // Envoy itself takes the text `*` for every origin. No credentials: a key is sent by the
+            // page itself, and there are no cookies.
             "allow_origin_string_match": origins,
             "allow_methods": METHODS,
             "allow_headers": REQUEST_HEADERS.join(", "),
@@ -70,5 +107,17 @@ pub(super) fn policy(cors: &Cors) -> Value {
             "max_age": cors.max_age_s.to_string(),
         }),
     );
-    json!({FILTER: policy})
+    let header = |name: &str, key: &str| {
+        json!({
+            "header": {"key": name, "value": format!("%FILTER_STATE({key}:PLAIN)%")},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        })
+    };
+    [
+        ("typed_per_filter_config", json!({FILTER: policy})),
+        (
+            "response_headers_to_add",
+            json!([header("access-control-allow-origin", ORIGIN), header("access-control-expose-headers", EXPOSED)]),
+        ),
+    ]
 }

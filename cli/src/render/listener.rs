@@ -52,11 +52,9 @@ fn connection_manager(document: &Document, config: &Config, places: &Places<'_>)
         "envoy.extensions.filters.http.router.v3.Router",
         json!({"suppress_envoy_headers": true, "start_child_span": false}),
     );
-    let mut filters = vec![seat::router(document, places)?, router];
-    if document.listen.cors.is_some() {
-        // Before the filter, which would refuse a preflight, and behind it on the way back.
-        filters.insert(0, cors::filter());
-    }
+    // The filter would refuse a preflight, so what answers for pages comes before it.
+    let mut filters: Vec<Value> = document.listen.cors.iter().flat_map(cors::filters).collect();
+    filters.extend([seat::router(document, places)?, router]);
     let mut manager = json!({
         "stat_prefix": "clients",
         "codec_type": "AUTO",

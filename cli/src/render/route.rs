@@ -32,8 +32,8 @@ pub(super) fn configuration(document: &Document, config: &Config) -> Value {
             },
         }],
     });
-    if let Some(origins) = &document.listen.cors {
-        host["typed_per_filter_config"] = cors::policy(origins);
+    for (field, value) in document.listen.cors.iter().flat_map(cors::of_host) {
+        host[field] = value;
     }
     json!({"name": "neural_router", "virtual_hosts": [host]})
 }

@@ -94,12 +94,17 @@ fn pages_may_call_only_where_the_configuration_says_so() {
     let yaml: Value = serde_yaml_ng::from_str(&with_cors).unwrap();
     let filters = at(&yaml, &format!("{MANAGER}/http_filters")).as_sequence().unwrap();
     let names: Vec<&Value> = filters.iter().map(|filter| at(filter, "name")).collect();
-    assert_eq!(names, ["envoy.filters.http.cors", "neural_router", "envoy.filters.http.router"]);
-    let policy = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0/typed_per_filter_config/envoy.filters.http.cors"));
+    assert_eq!(names, ["envoy.filters.http.set_filter_state", "envoy.filters.http.cors", "neural_router", "envoy.filters.http.router"]);
+    let host = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0"));
+    let policy = at(host, "typed_per_filter_config/envoy.filters.http.cors");
     let origins = at(policy, "allow_origin_string_match").as_sequence().unwrap().iter().map(|origin| at(origin, "exact"));
     assert_eq!(origins.collect::<Vec<_>>(), ["https://a.example", "http://localhost:3000"]);
     assert_eq!((at(policy, "max_age"), policy.get("allow_credentials")), (&Value::from("60"), None));
-    let seat = at(&yaml, &format!("{MANAGER}/http_filters/1/typed_config/config/configuration/value"));
+    assert_eq!(at(host, "response_headers_to_add/0/header/key"), "access-control-allow-origin");
+    let remembered = at(filters.first().unwrap(), "typed_config/on_request_headers/0/format_string/text_format_source/inline_string");
+    let allowed = "request.headers['origin'] in ['https://a.example', 'http://localhost:3000']";
+    assert_eq!(remembered, &Value::from(format!("%CEL({allowed} ? request.headers['origin'] : '')%")));
+    let seat = at(&yaml, &format!("{MANAGER}/http_filters/2/typed_config/config/configuration/value"));
     assert!(!seat.as_str().unwrap().contains("cors"), "the filter has nothing to do with it: {seat:?}");
 }
 

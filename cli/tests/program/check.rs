@@ -136,6 +136,7 @@ fn pages_that_may_call_are_named_as_browsers_name_them() {
         ("{allow_origins: [\"http://a.example:99999\"]}", "allow_origins[0]"),
         ("{allow_origins: [\"http://[::1\"]}", "allow_origins[0]"),
         ("{allow_origins: [\"http://u@a.example\"]}", "allow_origins[0]"),
+        ("{allow_origins: [\"http://[0:0:0:0:0:0:0:1]\"]}", "allow_origins[0]"),
         ("{allow_origins: [\"null\"]}", "allow_origins[0]"),
         ("{allow_origins: [\"*\"], max_age_s: 86401}", "max_age_s"),
         ("{max_age_s: 5}", ""),
