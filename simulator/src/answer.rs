@@ -107,11 +107,10 @@ fn compose(provider: &Provider, behaviour: &Arc<Behaviour>, parts: &Parts, body:
     }
     let mut likeness = None;
     let ask = match endpoint {
-        Endpoint::Document(document) => {
-            let identity = Identity::issue();
-            let good = Good { headers: protocol.headers(&identity), body: Body::Json(document) };
-            let fault = provider.take_fault(Kind::spoils_an_answer);
-            return Ok(breakage::stage(good, &Behaviour::default(), fault, protocol, &identity));
+        Endpoint::Document(document) => return Ok(plain(provider, &Behaviour::default(), document)),
+        Endpoint::Embeddings => {
+            let embeddings = protocol.embeddings(&parts.headers, &join(body), behaviour)?;
+            return Ok(plain(provider, behaviour, embeddings));
         }
         Endpoint::Completion if behaviour.validate => protocol.read(&parts.headers, &join(body))?,
         Endpoint::Completion => {
@@ -140,6 +139,14 @@ fn compose(provider: &Provider, behaviour: &Arc<Behaviour>, parts: &Parts, body:
         provider.prepare(likeness, behaviour, &Arc::new(response.clone()));
     }
     Ok(response)
+}
+
+/// A JSON answer that has no other form.
+fn plain(provider: &Provider, behaviour: &Behaviour, document: Bytes) -> Response {
+    let identity = Identity::issue();
+    let good = Good { headers: provider.protocol.headers(&identity), body: Body::Json(document) };
+    let fault = provider.take_fault(Kind::spoils_an_answer);
+    breakage::stage(good, behaviour, fault, provider.protocol, &identity)
 }
 
 fn join(body: &[Bytes]) -> Bytes {

@@ -101,7 +101,7 @@ pub(crate) fn complete(ask: &Ask, behaviour: &Behaviour) -> Completion {
 }
 
 /// Four characters a token, as a rule of thumb says; the figures need only be stable and plausible.
-fn tokens(chars: usize) -> u64 {
+pub(crate) fn tokens(chars: usize) -> u64 {
     (chars as u64).div_ceil(CHARS_PER_TOKEN)
 }
 

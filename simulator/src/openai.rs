@@ -1,5 +1,6 @@
-//! The OpenAI protocol: Chat Completions and the model list.
+//! The OpenAI protocol: Chat Completions, embeddings and the model list.
 
+mod embeddings;
 mod request;
 mod response;
 mod rules;
@@ -11,6 +12,7 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::behaviour::Behaviour;
 use crate::completion::{Ask, Completion};
 use crate::identity::Identity;
 use crate::protocol::{Endpoint, Event, Protocol, Refusal};
@@ -27,8 +29,9 @@ impl Protocol for OpenAi {
     fn endpoint(&self, method: &Method, path: &str) -> Result<Endpoint, Refusal> {
         match (path, method) {
             ("/v1/chat/completions", &Method::POST) => Ok(Endpoint::Completion),
+            ("/v1/embeddings", &Method::POST) => Ok(Endpoint::Embeddings),
             ("/v1/models", &Method::GET) => Ok(Endpoint::Document(models())),
-            ("/v1/chat/completions" | "/v1/models", _) => Err(Refusal {
+            ("/v1/chat/completions" | "/v1/embeddings" | "/v1/models", _) => Err(Refusal {
                 status: StatusCode::METHOD_NOT_ALLOWED,
                 code: Some("method_not_supported"),
                 ..invalid(format!("Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"))
@@ -61,6 +64,10 @@ impl Protocol for OpenAi {
 
     fn whole(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes {
         response::write(ask, completion, identity)
+    }
+
+    fn embeddings(&self, headers: &HeaderMap, body: &[u8], behaviour: &Behaviour) -> Result<Bytes, Refusal> {
+        embeddings::answer(headers, body, behaviour)
     }
 
     fn events(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Vec<Event> {
@@ -148,7 +155,7 @@ fn error(refusal: &Refusal) -> Wrapped<'_> {
 
 fn models() -> Bytes {
     let row = |id: &str| json!({"id": id, "object": "model", "created": 1_715_367_049, "owned_by": "system"});
-    let data = ["gpt-4o-2024-11-20", "gpt-4o-mini-2024-07-18", "llama-3.3-70b-versatile"].map(row);
+    let data = ["gpt-4o-2024-11-20", "gpt-4o-mini-2024-07-18", "llama-3.3-70b-versatile", "text-embedding-3-small"].map(row);
     json!({"object": "list", "data": data}).to_string().into()
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 
+use crate::behaviour::Behaviour;
 use crate::completion::{Ask, Completion};
 use crate::identity::Identity;
 
@@ -23,6 +24,11 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
 
     /// The JSON body of an answer.
     fn whole(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes;
+
+    /// Checks a request for embeddings and answers it. A protocol without them need not know of it.
+    fn embeddings(&self, _: &HeaderMap, _: &[u8], _: &Behaviour) -> Result<Bytes, Refusal> {
+        Err(self.failure(StatusCode::NOT_FOUND))
+    }
 
     /// The SSE events of an answer.
     fn events(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Vec<Event>;
@@ -44,6 +50,7 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) enum Endpoint {
     Completion,
+    Embeddings,
     /// A fixed JSON document.
     Document(Bytes),
 }

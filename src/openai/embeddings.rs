@@ -54,6 +54,7 @@ pub const MAX_INPUTS: usize = 2048;
 const MAX_VALUES: usize = 320_000;
 
 const NOT_INPUT: &str = "expected a string, an array of 1 to 2048 strings, an array of tokens, or an array of 1 to 2048 arrays of tokens";
+const NOT_AN_ELEMENT: &str = "expected a string, a token or an array of tokens";
 const NOT_A_TOKEN: &str = "expected a token: a whole number from 0 to 4294967295";
 const EMPTY: &str = "must not be empty";
 
@@ -184,7 +185,7 @@ fn array(scan: &mut Scan<'_>, weight: &mut Weight) -> Result<(), Fault> {
         let kind = match (first, Kind::of(scan.peek())) {
             (None, Some(kind)) => kind,
             (Some(first), Some(kind)) if kind == first => kind,
-            (None, None) => return Err(unexpected(scan, NOT_INPUT, at)),
+            (None, None) => return Err(unexpected(scan, NOT_AN_ELEMENT, at)),
             (Some(first), _) => return Err(unexpected(scan, first.expected(), at)),
         };
         first = Some(kind);

@@ -15,6 +15,7 @@ use super::{JSON, outcome, reject};
 use crate::attempt::{Outcome, Verdict, retry_after_s, verdict};
 use crate::config::ProviderSeat;
 use crate::host::{self, Side};
+use crate::openai::Endpoint;
 use crate::provider::{Codec, Failed, Fault, Protocol, RequestBody};
 use crate::rejection::Rejection;
 
@@ -56,6 +57,16 @@ const MAX_REFUSAL_BYTES: usize = 64 << 10;
 /// Largest answer held: a whole one, or the beginning of a stream without a token. Envoy's own
 /// buffer is larger (`request_body_buffer_limit`) and its overflow would end the call.
 const MAX_HELD_BYTES: usize = 16 << 20;
+
+/// Vectors are long: a thousand of 1536 numbers take 31 MB.
+const MAX_EMBEDDINGS_BYTES: usize = 32 << 20;
+
+const fn most(endpoint: Endpoint) -> usize {
+    match endpoint {
+        Endpoint::Chat => MAX_HELD_BYTES,
+        Endpoint::Embeddings => MAX_EMBEDDINGS_BYTES,
+    }
+}
 
 /// An attempt leaves its headers, and the credential injected for it, in the map that the next
 /// attempt starts from: nothing of one provider may reach another.
@@ -299,7 +310,7 @@ impl Provider {
 
     fn body_arrives(&mut self, body_size: usize, end: bool) -> Action {
         match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Whole(attempt, status) if body_size > MAX_HELD_BYTES => self.too_large(attempt, status, body_size),
+            Phase::Whole(attempt, status) if body_size > most(attempt.endpoint()) => self.too_large(attempt, status, body_size),
             Phase::Stream(attempt, status, stream) if !stream.begun() && body_size > MAX_HELD_BYTES => {
                 self.too_large(attempt, status, body_size)
             }

@@ -32,6 +32,14 @@ UPSTREAM_NAME = {
 }
 
 
+def _embedding(ident, dimensions, price, quality, deployments):
+    return {
+        "id": ident, "kind": "embedding", "provider_name": "OpenAI", "context_window": 8192, "dimensions": dimensions,
+        "price": {"input_per_m": price}, "quality": {"default": quality},
+        "deployments": [{"provider": provider, "model": model} for provider, model in deployments],
+    }
+
+
 def _model(ident, provider_name, window, output, price, capabilities, quality, deployments, latency=(500, 50)):
     return {
         "id": ident, "provider_name": provider_name, "context_window": window, "max_output_tokens": output,
@@ -64,6 +72,9 @@ MODELS = [
     _model("trial-plain", "Trial", 128_000, 4_096, _usd(0.1, 0.1), [], {"default": 0.5}, [("openai", "plain")]),
     _model("trial-tools", "Trial", 128_000, 4_096, _usd(1, 1), ["tools"], {"default": 0.5}, [("openai", "tools")]),
     _model("trial-full", "Trial", 128_000, 4_096, _usd(10, 10), EVERY_CAPABILITY, {"default": 0.5}, [("openai", "full")]),
+    # The `vectors` workspace: one model at two providers, and one whose vectors have nothing to do with the other's.
+    _embedding("embed-small", 1536, 0.02, 0.6, [("openai", "text-embedding-3-small"), ("groq", "text-embedding-3-small")]),
+    _embedding("embed-large", 3072, 0.13, 0.9, [("openai", "text-embedding-3-large")]),
 ]
 
 ALLOWED = {
@@ -71,7 +82,11 @@ ALLOWED = {
     "narrow": ["gpt-4o"],
     "wide": ["wide-*"],
     "trial": ["trial-*"],
+    "vectors": ["embed-*", "gpt-4o"],
 }
+
+# What a workspace may spend, for those that are asked.
+BUDGETS = {"vectors": {"usd": 250, "period": "total"}}
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,7 @@ def document(listen: int, admin: int, providers: dict[str, str], keys: Secrets) 
         },
         "workspaces": [
             {"id": name, "keys": [{"id": "only", "sha256": digest(keys.workspace[name])}], "models": models}
+            | ({"budget": BUDGETS[name]} if name in BUDGETS else {})
             for name, models in ALLOWED.items()
         ],
     }

@@ -14,6 +14,7 @@ VISIBLE = {
     "narrow": ["gpt-4o"],
     "wide": ["wide-model"],
     "trial": ["trial-tiny", "trial-plain", "trial-tools", "trial-full"],
+    "vectors": ["gpt-4o", "embed-small", "embed-large"],
 }
 
 

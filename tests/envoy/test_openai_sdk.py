@@ -113,7 +113,7 @@ def test_errors_are_typed(client, gateway, sim):
         chat.create(model="gpt-4o", messages=MESSAGES, temperature=9)
     assert refused.value.type == "invalid_request"
     with pytest.raises(openai.NotFoundError) as refused:
-        client.embeddings.with_raw_response.create(model="x", input="y", extra_headers={"x": "y"})
+        client.completions.create(model="gpt-4o", prompt="y")
     assert refused.value.code == "unknown_url"
 
 

@@ -38,10 +38,13 @@ pub(super) fn configuration(document: &Document, config: &Config) -> Value {
     json!({"name": "neural_router", "virtual_hosts": [host]})
 }
 
-/// Above the filter's own limit, so that the filter answers and names the limit. Envoy's default of
+/// What the filter holds of an answer with embeddings.
+const LONGEST_ANSWER: u64 = 32 << 20;
+
+/// Above the filter's own limits, so that the filter answers and names the limit. Envoy's default of
 /// 1 MiB would refuse requests, cut answers and silently stop retrying larger calls.
 fn buffer_limit(config: &Config) -> u64 {
-    u64::from(config.max_request_bytes) + (1 << 20)
+    u64::from(config.max_request_bytes).max(LONGEST_ANSWER) + (1 << 20)
 }
 
 fn by_pointer(config: &Config) -> Value {

@@ -1,4 +1,4 @@
-//! The documented schema of a Chat Completions request, and the provider's words for each way to miss it.
+//! The documented schema of a Chat Completions request, and the provider's words for each way to miss a schema.
 
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value};
@@ -11,6 +11,13 @@ use crate::schema::{self, Field, Flaw, POSITIVE, Problem, Segment, Shape, nullab
 
 /// Checks a request and reads what is asked.
 pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
+    let body = checked(BODY, headers, body)?;
+    rules::check(&body)?;
+    Ok(rules::ask(&body))
+}
+
+/// The JSON of a request that is as the schema of its endpoint says.
+pub(super) fn checked(fields: &'static [Field], headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.trim_start().to_ascii_lowercase().starts_with("application/json") {
         return Err(Refusal {
@@ -25,9 +32,8 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
     if body.get("model").is_none_or(Value::is_null) {
         return Err(invalid("you must provide a model parameter"));
     }
-    schema::check(BODY, &body).map_err(refusal)?;
-    rules::check(&body)?;
-    Ok(rules::ask(&body))
+    schema::check(fields, &body).map_err(refusal)?;
+    Ok(body)
 }
 
 const NOT_JSON: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP \

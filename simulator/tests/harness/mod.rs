@@ -91,6 +91,11 @@ impl Simulator {
         call(self.openai, "POST", "/v1/chat/completions", &["content-type: application/json"], body)
     }
 
+    /// `POST /v1/embeddings`
+    pub(crate) fn embed(&self, body: &str) -> Reply {
+        call(self.openai, "POST", "/v1/embeddings", &["content-type: application/json"], body)
+    }
+
     /// `POST /v1/messages`
     pub(crate) fn message(&self, body: &str) -> Reply {
         call(self.anthropic, "POST", "/v1/messages", &["anthropic-version: 2023-06-01"], body)
@@ -195,6 +200,7 @@ impl Reply {
 
 pub(crate) const CHAT: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]}"#;
 pub(crate) const CHAT_STREAM: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"stream":true}"#;
+pub(crate) const EMBED: &str = r#"{"model":"text-embedding-3-small","input":"hello"}"#;
 pub(crate) const MESSAGE: &str = r#"{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}"#;
 pub(crate) const MESSAGE_STREAM: &str =
     r#"{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":"hello"}],"stream":true}"#;
