@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::completion::Usage;
+
 /// The body of `PUT /providers/{name}/behaviour`; a missing key keeps its default.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +29,8 @@ pub(crate) struct Behaviour {
     pub(crate) api_key: Option<String>,
     /// Report token usage.
     pub(crate) usage: bool,
+    /// The usage to report, instead of what the answer comes to.
+    pub(crate) tokens: Option<Usage>,
     /// Check requests against the provider's schema. Off, bodies are only scanned and answers come from a cache (for load tests).
     pub(crate) validate: bool,
 }
@@ -43,6 +47,7 @@ impl Default for Behaviour {
             split_bytes: None,
             api_key: None,
             usage: true,
+            tokens: None,
             validate: true,
         }
     }

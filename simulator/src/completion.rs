@@ -1,5 +1,6 @@
 //! What the model "says": a deterministic answer to what was asked, before any protocol writes it down.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::arguments;
@@ -79,10 +80,18 @@ pub(crate) enum Ending {
     Calls,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Tokens. As in OpenAI's form the parts are counted in their whole.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Usage {
     pub(crate) prompt: u64,
+    /// Of the prompt: read from the provider's cache.
+    pub(crate) cached: u64,
+    /// Of the prompt: written to the provider's cache. OpenAI's protocol has no word for it.
+    pub(crate) cache_write: u64,
     pub(crate) completion: u64,
+    /// Of the completion: not shown. Anthropic's protocol has no word for it.
+    pub(crate) reasoning: u64,
 }
 
 /// Decides the answer.
@@ -93,10 +102,12 @@ pub(crate) fn complete(ask: &Ask, behaviour: &Behaviour) -> Completion {
         Content::Text(pieces) => pieces.iter().map(String::len).sum(),
         Content::Calls(calls) => calls.iter().map(|call| call.name.len() + call.pieces.iter().map(String::len).sum::<usize>()).sum(),
     };
-    let usage = behaviour.usage.then(|| Usage {
+    let counted = || Usage {
         prompt: tokens(ask.prompt_chars) + 3 * ask.messages as u64,
         completion: tokens(written) * ask.choices.max(1) as u64,
-    });
+        ..Usage::default()
+    };
+    let usage = behaviour.usage.then(|| behaviour.tokens.unwrap_or_else(counted));
     Completion { content, ending, usage }
 }
 

@@ -32,6 +32,16 @@ fn an_answer_has_the_documented_form() {
 }
 
 #[test]
+fn usage_that_is_given_is_split_as_this_provider_does() {
+    let simulator = Simulator::start();
+    simulator.behaviour("anthropic", r#"{"tokens":{"prompt":1000,"cached":400,"cache_write":100,"completion":50}}"#);
+    for usage in [simulator.message(MESSAGE).json()["usage"].clone(), simulator.message(MESSAGE_STREAM).events()[9]["usage"].clone()] {
+        assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(500), &json!(50)));
+        assert_eq!((&usage["cache_read_input_tokens"], &usage["cache_creation_input_tokens"]), (&json!(400), &json!(100)));
+    }
+}
+
+#[test]
 fn a_stream_has_the_documented_events_in_order() {
     let simulator = Simulator::start();
     let reply = simulator.message(MESSAGE_STREAM);

@@ -51,6 +51,16 @@ fn a_stream_has_role_content_finish_usage_and_done() {
 }
 
 #[test]
+fn usage_is_what_it_is_told_to_be() {
+    let simulator = Simulator::start();
+    simulator.behaviour("openai", r#"{"tokens":{"prompt":1000,"cached":400,"completion":50,"reasoning":30}}"#);
+    let usage = simulator.chat(CHAT).json()["usage"].clone();
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"], &usage["total_tokens"]), (&json!(1000), &json!(50), &json!(1050)));
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 400);
+    assert_eq!(usage["completion_tokens_details"]["reasoning_tokens"], 30);
+}
+
+#[test]
 fn usage_is_in_a_stream_only_when_asked_for() {
     let simulator = Simulator::start();
     assert!(simulator.chat(CHAT_STREAM).events().iter().all(|event| event.get("usage").is_none()));

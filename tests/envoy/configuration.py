@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
+import tenants
+
 FIRST_TOKEN_TIMEOUT_MS = 400
 ANSWER_TIMEOUT_MS = 700
 MAX_ATTEMPTS = 4
@@ -93,10 +95,13 @@ BUDGETS = {"vectors": {"usd": 250, "period": "total"}}
 class Secrets:
     """Every secret of a run, made anew for it."""
 
-    workspace: dict[str, str] = field(default_factory=lambda: {name: f"nr-{secrets.token_hex(24)}" for name in ALLOWED})
+    workspace: dict[str, str] = field(
+        default_factory=lambda: {name: f"nr-{secrets.token_hex(24)}" for name in [*ALLOWED, *tenants.names()]})
     provider: dict[str, str] = field(
         default_factory=lambda: {name: f"sk-canary-{name}-{secrets.token_hex(24)}" for name in PROTOCOLS})
     prompt: str = field(default_factory=lambda: f"prompt-canary-{secrets.token_hex(12)}")
+    # What content rules look for: blocked, it must not be repeated anywhere.
+    phrase: str = field(default_factory=lambda: f"phrase canary {secrets.token_hex(8)}")
 
     def environment(self) -> dict[str, str]:
         """The variables in which `nr` finds the provider keys."""
@@ -121,7 +126,7 @@ def document(listen: int, admin: int, providers: dict[str, str], keys: Secrets) 
             }
             for name, protocol in PROTOCOLS.items()
         },
-        "models": MODELS,
+        "models": [*MODELS, *tenants.MODELS],
         "routing": {
             "default_objective": "quality-per-dollar",
             "max_attempts": MAX_ATTEMPTS,
@@ -133,7 +138,7 @@ def document(listen: int, admin: int, providers: dict[str, str], keys: Secrets) 
             {"id": name, "keys": [{"id": "only", "sha256": digest(keys.workspace[name])}], "models": models}
             | ({"budget": BUDGETS[name]} if name in BUDGETS else {})
             for name, models in ALLOWED.items()
-        ],
+        ] + tenants.workspaces(keys.workspace, [tenants.PHRASE, keys.phrase], digest),
     }
 
 

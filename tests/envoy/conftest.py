@@ -4,6 +4,7 @@ import pytest
 
 import programs
 import stack as stacks
+from caller import Callers
 from configuration import PROTOCOLS
 from gateway import Gateway
 from simulator import Simulator
@@ -57,6 +58,18 @@ def unharmed(stack: Stack, gateway: Gateway):
     for _ in range(8):  # the kernel spreads connections over the workers
         answer = gateway.chat(text="Still there?")
         assert answer.status == 200 and answer.text, (answer.status, answer.body[:400])
+
+
+@pytest.fixture(scope="session")
+def callers(stack: Stack) -> Callers:
+    """Who has taken which workspace."""
+    return Callers(stack)
+
+
+@pytest.fixture
+def fresh(callers: Callers, gateway: Gateway) -> Callers:
+    """Hands out workspaces by their kind in `tenants.py` that no other test calls."""
+    return callers
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 
 TIMEOUT = 15.0
-ERROR_TYPES = {"invalid_request", "unauthenticated", "model_not_found", "no_provider_available"}
 
 
 @dataclass
@@ -142,15 +141,16 @@ class Gateway:
         return self.post(json.dumps(payload).encode(), key=key, headers=headers, timeout=timeout)
 
 
-def assert_error(answer: Response, status: int, kind: str, code: str | None = "", param: str | None = "") -> dict:
-    """The answer is a refusal in the API's form. Returns the error object; "" for code or param: any."""
+def assert_error(answer: Response, status: int, kind: str, code: str | None = "", param: str | None = "",
+                 more: tuple[str, ...] = ()) -> dict:
+    """The answer is a refusal in the API's form. Returns the error object; "" for code or param: any; `more`: its further members."""
     assert answer.status == status, f"{answer.status} {answer.body[:600]!r}"
     assert not answer.torn
     assert answer.header("content-type") == "application/json"
     assert answer.header("content-length") == str(len(answer.body))
     assert answer.header("x-request-id"), answer.headers
     error = answer.json()["error"]
-    assert set(error) == {"type", "message", "code", "param"}, error
+    assert set(error) == {"type", "message", "code", "param", *more}, error
     assert error["type"] == kind, error
     assert isinstance(error["message"], str) and error["message"].strip(), error
     if code != "":

@@ -65,6 +65,11 @@ class Simulator:
         """Ends the provider's fault."""
         self._ask("DELETE", f"/providers/{provider}/fault")
 
+    def record(self, enabled: bool) -> None:
+        """Whether the providers remember what they receive, which they need not do under load."""
+        for name in self.providers:
+            self._ask("PUT", f"/providers/{name}/recording", {"enabled": enabled})
+
     def requests(self, provider: str) -> list[Recorded]:
         """What the provider received since the last reset, in order."""
         return [

@@ -1,11 +1,16 @@
 """One Envoy with the filter in front of the simulator, as `nr render envoy` configures it."""
 
+import copy
+import dataclasses
 import re
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import yaml
 
 import configuration
 import programs
@@ -63,6 +68,7 @@ class Stack:
             **{f"key of workspace {name}": key for name, key in self.secrets.workspace.items()},
             **{f"key of provider {name}": key for name, key in self.secrets.provider.items()},
             "prompt": self.secrets.prompt,
+            "phrase of a rule": self.secrets.phrase,
         }
         found = []
         for log, text in self.logs().items():
@@ -100,12 +106,38 @@ def start_envoy(name: str, bootstrap: Path, admin: str, folder: Path, workers: i
     return child
 
 
-def render(config: Path, secrets_folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+def render(config: Path, secrets_folder: Path, environment: dict[str, str], wasm: Path | None = None) -> subprocess.CompletedProcess:
     """`nr render envoy` with this configuration."""
     return programs.run([
         programs.nr(), "render", "envoy", "--config", config,
-        "--wasm", programs.wasm(), "--secrets", secrets_folder,
+        "--wasm", wasm or programs.wasm(), "--secrets", secrets_folder,
     ], environment)
+
+
+@contextmanager
+def beside(stack: Stack, folder: Path, workers: int = 2, configure: Callable[[dict], None] = lambda config: None,
+           edit: Callable[[dict], None] = lambda bootstrap: None, wasm: Path | None = None) -> Iterator[Stack]:
+    """Another Envoy before the same simulator, with its configuration and its bootstrap changed; at the end it must still run."""
+    listen, admin_port = programs.free_ports(2)
+    config = copy.deepcopy(stack.config)
+    config["listen"]["port"], config["admin"]["port"] = listen, admin_port
+    configure(config)
+    file, bootstrap = folder / "neural-router.yaml", folder / "envoy.yaml"
+    file.write_text(configuration.to_yaml(config))
+    rendered = render(file, folder / "secrets", stack.secrets.environment(), wasm)
+    assert rendered.returncode == 0, rendered.stderr
+    document = yaml.safe_load(rendered.stdout)
+    edit(document)
+    bootstrap.write_text(yaml.safe_dump(document))
+    admin = f"127.0.0.1:{admin_port}"
+    envoy = start_envoy("envoy", bootstrap, admin, folder, workers)
+    gateway = Gateway(listen, stack.secrets.workspace["acme"])
+    try:
+        yield dataclasses.replace(
+            stack, folder=folder, secrets_folder=folder / "secrets", bootstrap=bootstrap, config=config, gateway=gateway, admin=admin, envoy=envoy)
+        assert envoy.running(), f"Envoy ended:\n{envoy.errors()[-4000:]}"
+    finally:
+        envoy.stop()
 
 
 def start(folder: Path) -> Stack:

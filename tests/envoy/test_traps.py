@@ -3,15 +3,11 @@
 One worker, so that every call meets the VM that has trapped.
 """
 
-import copy
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-import yaml
 
-import programs
 import stack as stacks
 import trapping
 from configuration import PROVIDER_OF
@@ -63,26 +59,14 @@ every_place = pytest.mark.parametrize("place", PLACES, ids=[place.name for place
 def running(stack: Stack, tmp_path_factory: pytest.TempPathFactory):
     """An Envoy of its own with the module in every place; at the end it must still be the same process."""
     folder = tmp_path_factory.mktemp("traps")
-    listen, admin_port = programs.free_ports(2)
-    config = copy.deepcopy(stack.config)
-    config["listen"]["port"], config["admin"]["port"] = listen, admin_port
-    file, bootstrap = folder / "neural-router.yaml", folder / "envoy.yaml"
-    file.write_text(yaml.safe_dump(config))
-    rendered = stacks.render(file, folder / "secrets", stack.secrets.environment())
-    assert rendered.returncode == 0, rendered.stderr
-    document = yaml.safe_load(rendered.stdout)
-    for place in PLACES:
-        wasm = folder / f"{place.name}.wasm"
-        wasm.write_bytes(trapping.module(place.headers, place.trigger))
-        place.put(document, wasm)
-    bootstrap.write_text(yaml.safe_dump(document))
-    admin = f"127.0.0.1:{admin_port}"
-    envoy = stacks.start_envoy("envoy", bootstrap, admin, folder, workers=1)
-    gateway = Gateway(listen, stack.secrets.workspace["acme"])
-    yield dataclasses.replace(stack, folder=folder, bootstrap=bootstrap, gateway=gateway, admin=admin, envoy=envoy)
-    ended = not envoy.running()
-    envoy.stop()
-    assert not ended, f"Envoy ended:\n{envoy.errors()[-4000:]}"
+
+    def put(bootstrap: dict) -> None:
+        for place in PLACES:
+            wasm = folder / f"{place.name}.wasm"
+            wasm.write_bytes(trapping.module(place.headers, place.trigger))
+            place.put(bootstrap, wasm)
+    with stacks.beside(stack, folder, workers=1, edit=put) as started:
+        yield started
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ pub(super) fn empty<'a>(ask: &'a Ask, completion: &Completion, identity: &Identi
 
 fn full_usage(usage: completion::Usage, output_tokens: u64) -> Usage {
     Usage {
-        cache_creation: Some(CacheCreation { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 }),
+        cache_creation: Some(CacheCreation { ephemeral_5m_input_tokens: usage.cache_write, ephemeral_1h_input_tokens: 0 }),
         service_tier: Some("standard"),
         output_tokens,
         ..cumulative(usage)
@@ -101,9 +101,10 @@ fn full_usage(usage: completion::Usage, output_tokens: u64) -> Usage {
 /// Usage as `message_delta` repeats it at the end.
 pub(super) fn cumulative(usage: completion::Usage) -> Usage {
     Usage {
-        input_tokens: usage.prompt,
-        cache_creation_input_tokens: 0,
-        cache_read_input_tokens: 0,
+        // Unlike OpenAI's, its parts do not overlap.
+        input_tokens: usage.prompt.saturating_sub(usage.cached + usage.cache_write),
+        cache_creation_input_tokens: usage.cache_write,
+        cache_read_input_tokens: usage.cached,
         cache_creation: None,
         output_tokens: usage.completion,
         service_tier: None,

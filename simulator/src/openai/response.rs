@@ -147,9 +147,9 @@ pub(super) fn usage(usage: completion::Usage) -> Usage {
         prompt_tokens: usage.prompt,
         completion_tokens: usage.completion,
         total_tokens: usage.prompt + usage.completion,
-        prompt_tokens_details: PromptDetails { cached_tokens: 0, audio_tokens: 0 },
+        prompt_tokens_details: PromptDetails { cached_tokens: usage.cached, audio_tokens: 0 },
         completion_tokens_details: CompletionDetails {
-            reasoning_tokens: 0,
+            reasoning_tokens: usage.reasoning,
             audio_tokens: 0,
             accepted_prediction_tokens: 0,
             rejected_prediction_tokens: 0,
