@@ -32,8 +32,6 @@ pub mod key {
     /// Token usage, for the access log. Set by whoever settles the call's booking, so it also says
     /// that somebody has.
     pub const USAGE: &str = "nr.usage";
-    /// Set when the call's booking was given back before its usage was known.
-    pub const RELEASED: &str = "nr.released";
 }
 
 /// What every attempt needs to know. All times in milliseconds.

@@ -1,5 +1,22 @@
 //! Content rules: phrases, detectors and bounds, on what goes out and on what comes back.
 
+mod answer;
+mod compile;
+mod detect;
+mod patterns;
+mod phrases;
+mod prefilter;
+mod request;
+mod rules;
+mod stream;
+mod text;
+
+pub use compile::{Guard, Refused};
+pub use request::Verdict;
+pub use crate::openai::Counts;
+pub use rules::{LOOKBEHIND, Match, Rule, RuleIndex, Rules};
+pub use stream::{Flow, StreamGuard};
+
 /// One rule, as an operator states it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Spec {
@@ -44,71 +61,4 @@ pub struct Bounds {
     pub n: Option<u64>,
     /// Longest answer asked for; a request that names none is above it.
     pub max_tokens: Option<u64>,
-}
-
-/// A rule that cannot be compiled: its position, the member of it that is wrong, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Position among the rules.
-    pub rule: usize,
-    /// Member of [`Spec`].
-    pub member: &'static str,
-    /// What would be right.
-    pub message: String,
-}
-
-/// The rules of a workspace, compiled.
-#[derive(Debug, Default)]
-pub struct Guard;
-
-impl Guard {
-    /// Compiles rules.
-    pub fn compile(specs: &[Spec]) -> Result<Self, Refused> {
-        let known = ["credit_card", "api_key", "email", "phone", "iban", "ipv4"];
-        match specs.iter().position(|spec| spec.detect.iter().any(|name| !known.contains(&name.as_str()))) {
-            Some(rule) => Err(Refused { rule, member: "detect", message: ["expected one of ", &known.join(", ")].concat() }),
-            None => Ok(Self),
-        }
-    }
-}
-
-use crate::openai::Counts;
-pub enum Verdict {
-    Clean,
-    Blocked { rule: String },
-    Redacted { body: Vec<u8>, notes: Vec<String> },
-}
-pub enum Flow {
-    Continue,
-    Blocked { rule: String },
-}
-pub struct StreamGuard;
-pub struct Rules;
-impl Guard {
-    pub fn input(&self) -> Option<&Rules> {
-        None
-    }
-    pub fn output(&self) -> Option<&Rules> {
-        None
-    }
-    pub fn exceeds(&self, _: &Counts) -> Option<&str> {
-        None
-    }
-    pub fn stream(&self) -> Option<StreamGuard> {
-        None
-    }
-}
-impl Rules {
-    pub fn request(&self, _: &str) -> Verdict {
-        Verdict::Clean
-    }
-    pub fn answer(&self, _: &str) -> Verdict {
-        Verdict::Clean
-    }
-}
-impl StreamGuard {
-    pub fn push(&mut self, p: &[u8], _: bool, out: &mut Vec<u8>) -> Flow {
-        out.extend_from_slice(p);
-        Flow::Continue
-    }
 }

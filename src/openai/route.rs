@@ -33,7 +33,7 @@ const MAX_LATENCY_MS: i64 = 3_600_000;
 /// Closed, unlike OpenAI's objects: the member is ours, so what we do not know is a mistake.
 const SHAPE: Shape = Shape::Closed(&[
     optional("objective", Shape::Text),
-    optional("fallbacks", Shape::Array(MAX_FALLBACKS, &Shape::Text)),
+    optional("fallbacks", Shape::Array(usize::MAX, &Shape::Text)),
     optional("max_latency_ms", Shape::Integer(1, MAX_LATENCY_MS)),
     optional("task_class", Shape::Text),
 ]);
@@ -75,6 +75,9 @@ impl<'a> Route<'a> {
             }
             Ok::<_, Fault>(())
         })?;
+        if route.fallbacks.len() > MAX_FALLBACKS {
+            return Err(invalid(&format!("at most {MAX_FALLBACKS} model ids"), "fallbacks".to_owned()));
+        }
         Ok(route)
     }
 }
@@ -122,7 +125,7 @@ mod tests {
             (r#"{"fallbacks":[null]}"#, "route.fallbacks[0]"),
             (r#"{"fallbacks":["a","\ud800"]}"#, "route.fallbacks[1]"),
             (r#"{"task_class":"\udc00"}"#, "route.task_class"),
-            (r#"{"fallbacks":["","","","","","","","","","","","","","","","",""]}"#, "route.fallbacks[16]"),
+            (r#"{"fallbacks":["","","","","","","","","","","","","","","","",""]}"#, "route.fallbacks"),
             (r#"{"max_latency_ms":3600001}"#, "route.max_latency_ms"),
             (r#"{"max_latency_ms":0}"#, "route.max_latency_ms"),
             (r#"{"max_latency_ms":1.5}"#, "route.max_latency_ms"),

@@ -133,28 +133,35 @@ impl Attempt {
     /// the answer, `produced` bytes.
     pub(super) fn settle(&mut self, usage: Option<Usage>, produced: u64) {
         let estimated = usage.is_none();
-        let usage = usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced));
-        self.note_usage(&usage, estimated);
-        if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
-            booking.settle(&SharedData, &bill, host::now_ns());
+        self.book(usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced)), estimated);
+    }
+
+    /// The same at the end of an attempt that nobody waits for any more. `known` is what the provider
+    /// has said so far.
+    pub(super) fn settle_late(&mut self, known: Option<Usage>, produced: u64) {
+        let seen = estimate::used(self.plan.prompt_tokens, produced);
+        let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
+        if !self.given_up() {
+            self.book(usage, true);
         }
     }
 
-    /// The same at the end of an attempt that nobody waits for any more: the router seat may have
-    /// given back what was set aside. `known` is what the provider has said so far.
-    pub(super) fn settle_late(&mut self, known: Option<Usage>, produced: u64) {
-        if host::property(&[key::USAGE]).is_some() {
-            return;
+    /// Books nothing for this attempt, which was given up before it reached the provider.
+    pub(super) fn settle_unsent(&mut self) {
+        if !self.given_up() {
+            self.book(Usage::default(), false);
         }
-        let seen = estimate::used(self.plan.prompt_tokens, produced);
-        let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
-        self.note_usage(&usage, true);
+    }
+
+    /// Whether the router seat has settled, believing that nobody was left here.
+    fn given_up(&self) -> bool {
+        self.plan.booking.is_some() && host::property(&[key::USAGE]).is_some()
+    }
+
+    fn book(&mut self, usage: Usage, estimated: bool) {
+        self.note_usage(&usage, estimated);
         if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
-            if host::property(&[key::RELEASED]).is_some() {
-                booking.charge(&SharedData, &bill, host::now_ns());
-            } else {
-                booking.settle(&SharedData, &bill, host::now_ns());
-            }
+            booking.settle(&SharedData, &bill, host::now_ns());
         }
     }
 

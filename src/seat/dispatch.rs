@@ -31,8 +31,9 @@ const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-
 const USER_AGENT: &[u8] = concat!("neural-router/", env!("CARGO_PKG_VERSION")).as_bytes();
 
 impl Sent {
-    /// Gives back what was set aside, unless the provider seat has: it knows what was used. `failed`
-    /// when no provider answered, which is not the caller's doing.
+    /// Gives back what was set aside, unless the provider seat has, or is about to: it knows what was
+    /// used, and when a client leaves it is told after this seat. `failed` when no provider answered,
+    /// which is not the caller's doing.
     pub(super) fn close(&mut self, failed: bool) {
         let Some(booking) = self.booking.take() else { return };
         if host::property(&[key::USAGE]).is_some() {
@@ -45,11 +46,7 @@ impl Sent {
         if failed || !matches!(last, Some(Outcome::Pending | Outcome::Ok)) {
             booking.charge(&SharedData, &billed, now_ns);
             booking.release(&SharedData, now_ns, failed);
-        } else if host::client_left() {
-            // The provider seat comes after this, and charges for what it has seen.
-            host::set_state(key::RELEASED, b"1");
-            booking.release(&SharedData, now_ns, false);
-        } else {
+        } else if !host::client_left() {
             // Nobody is left who knows: the provider seat's VM died under the call.
             host::set_state(key::USAGE, b"null");
             booking.settle(&SharedData, &lost(&trail).unwrap_or(billed), now_ns);

@@ -353,8 +353,10 @@ impl Context for Provider {
         let sent = sent && attempt.connected();
         let answered = !attempt.pending();
         let left = if answered { false } else { attempt.abandoned(status) == Outcome::Cancelled };
-        if sent && (answered || left) {
-            attempt.settle_late(known, produced);
+        match (sent, answered || left) {
+            (true, true) => attempt.settle_late(known, produced),
+            (false, true) => attempt.settle_unsent(),
+            (_, false) => {}
         }
         true
     }

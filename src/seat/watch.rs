@@ -24,7 +24,7 @@ pub(super) enum Watch {
     /// It is held until it is complete; so many bytes are there.
     Whole(Rc<Guard>, usize),
     /// It passes event by event.
-    Stream(Box<StreamGuard>),
+    Stream(Rc<Guard>, Box<StreamGuard>),
     /// It was broken off; whatever else comes is dropped.
     Blocked,
 }
@@ -55,16 +55,12 @@ impl Watch {
         if end_of_stream {
             return Action::Continue;
         }
-        match guard.stream().filter(|_| stream) {
-            Some(watched) => {
-                *self = Self::Stream(Box::new(watched));
-                Action::Continue
-            }
-            None => {
-                *self = Self::Whole(guard, 0);
-                Action::Pause
-            }
+        if stream {
+            *self = Self::Stream(guard, Box::default());
+            return Action::Continue;
         }
+        *self = Self::Whole(guard, 0);
+        Action::Pause
     }
 
     /// Bytes of the body that are held here.
@@ -92,10 +88,11 @@ impl Watch {
                 *self = Self::Nothing;
                 step
             }
-            Self::Stream(guard) => {
+            Self::Stream(guard, watched) => {
+                let Some(rules) = guard.output() else { return Step::Continue };
                 let piece = host::body(Side::Response, 0, body_size);
                 let mut out = Vec::with_capacity(piece.len());
-                if let Flow::Blocked { rule } = guard.push(&piece, end, &mut out) {
+                if let Flow::Blocked { rule } = watched.push(rules, &piece, end, &mut out) {
                     write_data(&Rejection::guardrail(&rule).body(), &mut out);
                     write_data(b"[DONE]", &mut out);
                     *self = Self::Blocked;

@@ -53,20 +53,22 @@ const BODY: &[Field] = &[
     nullable("max_tokens", POSITIVE),
     nullable("metadata", Shape::Map(&Text)),
     nullable("modalities", Array(1, &Enum(&["text", "audio"]))),
+    nullable("moderation", Object(&[required("model", Text), nullable("policy", Any)])),
     nullable("n", Integer(1, 128)),
     optional("parallel_tool_calls", Bool),
     nullable("prediction", Object(&[required("type", Enum(&["content"])), required("content", CONTENT)])),
     nullable("presence_penalty", Number(-2.0, 2.0)),
     nullable("prompt_cache_key", Text),
+    optional("prompt_cache_options", Object(&[optional("mode", Enum(&["implicit", "explicit"])), optional("ttl", Enum(&["30m"]))])),
     nullable("prompt_cache_retention", Enum(&["in_memory", "in-memory", "24h"])),
-    nullable("reasoning_effort", Enum(&["none", "minimal", "low", "medium", "high", "xhigh"])),
+    nullable("reasoning_effort", Enum(&["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
     optional(
         "response_format",
         Tagged("type", &[("text", &[]), ("json_object", &[]), ("json_schema", &[required("json_schema", Object(JSON_SCHEMA))])]),
     ),
     nullable("safety_identifier", Text),
     nullable("seed", Integer(i64::MIN, i64::MAX)),
-    nullable("service_tier", Enum(&["auto", "default", "flex", "scale", "priority"])),
+    nullable("service_tier", Enum(&["auto", "default", "flex", "scale", "priority", "fast"])),
     nullable("stop", Either(&[Text, Array(0, &Text)])),
     nullable("store", Bool),
     nullable("stream", Bool),
@@ -124,7 +126,10 @@ const TEXT_PART: &[Field] = &[required("text", Text)];
 const ASSISTANT_PARTS: &[(&str, &[Field])] = &[("text", TEXT_PART), ("refusal", &[required("refusal", Text)])];
 const PARTS: &[(&str, &[Field])] = &[
     ("text", TEXT_PART),
-    ("image_url", &[required("image_url", Object(&[required("url", Text), optional("detail", Enum(&["auto", "low", "high"]))]))]),
+    (
+        "image_url",
+        &[required("image_url", Object(&[required("url", Text), optional("detail", Enum(&["auto", "low", "high", "original"]))]))],
+    ),
     ("input_audio", &[required("input_audio", Object(&[required("data", Text), required("format", Enum(&["wav", "mp3"]))]))]),
     ("file", &[required("file", Object(&[optional("filename", Text), optional("file_data", Text), optional("file_id", Text)]))]),
 ];

@@ -217,6 +217,21 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+#[test]
+fn every_documented_member_is_in_the_public_document() {
+    let document = include_str!("../../../docs/openapi.yaml");
+    let (_, request) = document.split_once("\n    ChatCompletionRequest:\n").expect("the schema");
+    let (request, _) = request.split_once("\n    Moderated:\n").expect("the schema behind it");
+    let listed: Vec<&str> = request
+        .lines()
+        .filter_map(|line| line.strip_prefix("        ").filter(|line| !line.starts_with(' '))?.split_once(':').map(|(name, _)| name))
+        .collect();
+    for field in REQUEST {
+        assert!(listed.contains(&field.name), "{} is not in docs/openapi.yaml", field.name);
+    }
+    assert_eq!(listed.len(), REQUEST.len(), "{listed:?}");
+}
+
 fn refused(body: &str) -> (String, String) {
     match ChatRequest::parse(body.as_bytes()) {
         Err(BadRequest::Invalid { param, message }) => (param, message),

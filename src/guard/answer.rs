@@ -1,0 +1,92 @@
+//! What the rules say of a whole answer, and how an answer tells what was done to it.
+
+use super::text::review::Review;
+use super::{Rules, Verdict};
+use crate::openai::members::{Members, NotAnObject, decode, encode};
+use crate::openai::scan::{Scan, Stop};
+
+/// Members of an answer, or of a chunk, that no model has written, and the probabilities of its words.
+pub(super) fn is_no_answer(depth: usize, name: &str) -> bool {
+    match name {
+        "id" | "object" | "created" | "model" | "obfuscation" | "service_tier" | "system_fingerprint" | "usage" | "routing" => depth == 0,
+        _ => name == "logprobs",
+    }
+}
+
+/// Said when probabilities were taken out: they spell the text, token by token.
+pub(super) const WITHOUT_LOGPROBS: &str = "left out logprobs, which repeat the text";
+
+impl Rules {
+    /// Looks at the text of a chat completion. What was done is added to its `routing.adjustments`.
+    /// A body without `choices` has no text.
+    pub fn answer(&self, body: &str) -> Verdict {
+        if !self.may_match(body.as_bytes()) || Members::read(body).is_ok_and(|answer| answer.find("choices").is_none()) {
+            return Verdict::Clean;
+        }
+        let mut review = match self.review(body, is_no_answer, false) {
+            Ok(review) => review,
+            Err(verdict) => return verdict,
+        };
+        let without_logprobs = review.blocked.is_none() && !review.is_clean() && leave_out_logprobs(&mut review, body);
+        let (body, mut notes) = match review.verdict("answer") {
+            Verdict::Redacted { body, notes } => (body, notes),
+            verdict => return verdict,
+        };
+        if without_logprobs {
+            notes.push(WITHOUT_LOGPROBS.to_owned());
+        }
+        // It was UTF-8 and an object before, and only strings inside it have changed.
+        let annotated = core::str::from_utf8(&body).ok().and_then(|text| annotated(text, &notes).ok());
+        Verdict::Redacted { body: annotated.unwrap_or(body), notes }
+    }
+}
+
+/// Whether any were there.
+fn leave_out_logprobs<'t>(review: &mut Review<'_, 't>, body: &'t str) -> bool {
+    let mut found = Vec::new();
+    // All of it was gone over before.
+    let _ = Scan::new(body).object(|scan, name| {
+        if decode(name).as_deref() != Some("choices") || scan.peek() != Some(b'[') {
+            return scan.value().map(drop);
+        }
+        scan.array(|scan, _| {
+            if scan.peek() != Some(b'{') {
+                return scan.value().map(drop);
+            }
+            scan.object(|scan, name| {
+                let value = scan.value()?;
+                if decode(name).as_deref() == Some("logprobs") && value != "null" {
+                    found.push(value);
+                }
+                Ok::<_, Stop>(())
+            })
+        })
+    });
+    for value in &found {
+        review.change(value, "null");
+    }
+    !found.is_empty()
+}
+
+/// An answer, or a chunk, with more notes in its `routing.adjustments`.
+pub(super) fn annotated(body: &str, notes: &[String]) -> Result<Vec<u8>, NotAnObject> {
+    let members = Members::read(body)?;
+    let routing = members.find("routing").map(|member| member.value).filter(|value| value.starts_with('{')).unwrap_or("{}");
+    let routing = Members::read(routing)?;
+    let mut adjustments = match routing.find("adjustments").and_then(|member| member.value.strip_prefix('[')?.strip_suffix(']')) {
+        Some(known) => ["[", known.trim_ascii()].concat().into_bytes(),
+        None => b"[".to_vec(),
+    };
+    for note in notes {
+        if adjustments.len() > 1 {
+            adjustments.push(b',');
+        }
+        encode(note, &mut adjustments);
+    }
+    adjustments.push(b']');
+    let mut changed = Vec::new();
+    routing.rewrite(&[("adjustments", &String::from_utf8(adjustments).unwrap_or_default())], &mut changed);
+    let mut out = Vec::with_capacity(body.len() + changed.len() + 16);
+    members.rewrite(&[("routing", &String::from_utf8(changed).unwrap_or_default())], &mut out);
+    Ok(out)
+}

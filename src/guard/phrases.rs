@@ -1,0 +1,312 @@
+//! Phrases: an automaton (Aho and Corasick, 1975) that goes over a text once, however many there are.
+//!
+//! A state is a beginning of phrases, and the automaton is always in that of the longest beginning
+//! which the text ends with. So the state at the end of a text says how much of it a stream has to hold
+//! back. It works on bytes. Letters of ASCII are folded where the text is read; for the other letters
+//! the phrases have both cases, as two ways from one state to another (docs/decisions/0012).
+
+use super::rules::RuleIndex;
+use core::ops::Range;
+
+/// The phrases of all rules of one side.
+#[derive(Debug, Default)]
+pub(super) struct Phrases {
+    states: Vec<State>,
+    /// The ways out of the states, those of one state together.
+    ways: Vec<Way>,
+    /// Where a byte leads from the state in which nothing has begun.
+    first: Vec<StateIndex>,
+    /// What ends in the states, those of one state together: for each rule the longest.
+    ends: Vec<End>,
+    /// Bytes of the longest phrase.
+    longest: usize,
+}
+
+type StateIndex = u32;
+
+/// Nothing has begun.
+const NOTHING: StateIndex = 0;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    /// Where its ways begin in the list; they end where those of the next state begin.
+    ways: u32,
+    /// The state of the longest beginning that is an end of this one.
+    shorter: StateIndex,
+    /// Where its ends are in the list.
+    ends: u32,
+    ends_count: u16,
+    /// Bytes.
+    length: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    byte: u8,
+    to: StateIndex,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct End {
+    rule: RuleIndex,
+    /// Bytes.
+    length: u16,
+}
+
+impl Phrases {
+    /// Of rules and their phrases, none of which is empty or has more than 65,535 bytes.
+    pub(super) fn new<'a>(phrases: impl Iterator<Item = (RuleIndex, &'a str)>) -> Self {
+        let mut tree = Tree::default();
+        for (rule, phrase) in phrases {
+            tree.insert(rule, phrase);
+        }
+        tree.finish()
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.longest == 0
+    }
+
+    /// Bytes of the longest.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Reports for every place where phrases end the longest of each rule, and returns how many bytes at the
+    /// end of the text may be the beginning of a phrase.
+    pub(super) fn scan(&self, text: &[u8], mut each: impl FnMut(RuleIndex, Range<usize>)) -> usize {
+        let mut state = NOTHING;
+        for (at, byte) in text.iter().enumerate() {
+            state = self.next(state, byte.to_ascii_lowercase());
+            if state != NOTHING {
+                for end in self.ends(state) {
+                    each(end.rule, at + 1 - usize::from(end.length)..at + 1);
+                }
+            }
+        }
+        while state != NOTHING && self.ways(state).is_empty() {
+            state = self.state(state).shorter;
+        }
+        usize::from(self.state(state).length)
+    }
+
+    /// Whether a phrase stands in the text.
+    pub(super) fn stands_in(&self, text: &[u8]) -> bool {
+        let mut state = NOTHING;
+        text.iter().any(|byte| {
+            state = self.next(state, byte.to_ascii_lowercase());
+            state != NOTHING && !self.ends(state).is_empty()
+        })
+    }
+
+    fn next(&self, mut state: StateIndex, byte: u8) -> StateIndex {
+        while state != NOTHING {
+            if let Some(way) = self.ways(state).iter().find(|way| way.byte == byte) {
+                return way.to;
+            }
+            state = self.state(state).shorter;
+        }
+        self.first.get(usize::from(byte)).copied().unwrap_or(NOTHING)
+    }
+
+    fn state(&self, state: StateIndex) -> State {
+        self.states.get(state as usize).copied().unwrap_or_default()
+    }
+
+    fn ways(&self, state: StateIndex) -> &[Way] {
+        let from = self.state(state).ways as usize;
+        let to = self.states.get(state as usize + 1).map_or(self.ways.len(), |next| next.ways as usize);
+        self.ways.get(from..to).unwrap_or_default()
+    }
+
+    fn ends(&self, state: StateIndex) -> &[End] {
+        let state = self.state(state);
+        let from = state.ends as usize;
+        self.ends.get(from..from + usize::from(state.ends_count)).unwrap_or_default()
+    }
+}
+
+/// The automaton while phrases are added: what begins with what, and nothing about ends that are
+/// beginnings.
+struct Tree {
+    nodes: Vec<Node>,
+    /// Lists of ways, linked.
+    ways: Vec<(Way, Option<u32>)>,
+}
+
+#[derive(Default)]
+struct Node {
+    /// First of its ways.
+    ways: Option<u32>,
+    length: u16,
+    ends: Vec<End>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()], ways: Vec::new() }
+    }
+}
+
+impl Tree {
+    fn insert(&mut self, rule: RuleIndex, phrase: &str) {
+        let mut node = NOTHING;
+        for letter in phrase.chars() {
+            let cases = cases(letter);
+            let to = self.walk(node, cases.first(), None);
+            for case in cases.others() {
+                self.walk(node, case, Some(to));
+            }
+            node = to;
+        }
+        if let Some(node) = self.nodes.get_mut(node as usize) {
+            let end = End { rule, length: node.length };
+            if end.length > 0 && !node.ends.contains(&end) {
+                node.ends.push(end);
+            }
+        }
+    }
+
+    /// The node behind a character. It is made, or is `to`, if there is none.
+    fn walk(&mut self, from: StateIndex, character: char, to: Option<StateIndex>) -> StateIndex {
+        let mut buffer = [0; 4];
+        let bytes = character.encode_utf8(&mut buffer).as_bytes();
+        let mut node = from;
+        for (at, byte) in bytes.iter().enumerate() {
+            let is_last = at + 1 == bytes.len();
+            node = self.to(node, *byte).unwrap_or_else(|| self.add(node, *byte, to.filter(|_| is_last)));
+        }
+        node
+    }
+
+    fn to(&self, node: StateIndex, byte: u8) -> Option<StateIndex> {
+        self.ways(node).find(|way| way.byte == byte).map(|way| way.to)
+    }
+
+    fn ways(&self, node: StateIndex) -> impl Iterator<Item = Way> {
+        let mut next = self.nodes.get(node as usize).and_then(|node| node.ways);
+        core::iter::from_fn(move || {
+            let (way, following) = self.ways.get(next? as usize)?;
+            next = *following;
+            Some(*way)
+        })
+    }
+
+    fn add(&mut self, from: StateIndex, byte: u8, to: Option<StateIndex>) -> StateIndex {
+        let index = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let length = self.nodes.get(from as usize).map_or(0, |node| node.length.saturating_add(1));
+        let to = to.unwrap_or_else(|| {
+            self.nodes.push(Node { length, ..Node::default() });
+            index(self.nodes.len() - 1)
+        });
+        let way = index(self.ways.len());
+        if let Some(node) = self.nodes.get_mut(from as usize) {
+            self.ways.push((Way { byte, to }, node.ways.replace(way)));
+        }
+        to
+    }
+
+    fn finish(self) -> Phrases {
+        let mut phrases = Phrases::default();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let ways = u32::try_from(phrases.ways.len()).unwrap_or(u32::MAX);
+            phrases.states.push(State { ways, length: node.length, ..State::default() });
+            phrases.ways.extend(self.ways(u32::try_from(index).unwrap_or(u32::MAX)));
+        }
+        let first = |byte: u8| self.to(NOTHING, byte).unwrap_or(NOTHING);
+        phrases.first = (0..=u8::MAX).map(first).collect();
+        // From short to long: what is shorter than a state is complete when the state's turn comes.
+        let mut order: Vec<StateIndex> = phrases.first.iter().copied().filter(|state| *state != NOTHING).collect();
+        let mut at = 0;
+        let mut seen = vec![false; phrases.states.len()];
+        while let Some(state) = order.get(at).copied() {
+            at += 1;
+            if seen.get_mut(state as usize).is_none_or(|seen| core::mem::replace(seen, true)) {
+                continue;
+            }
+            let shorter = phrases.state(state).shorter;
+            phrases.set_ends(state, self.nodes.get(state as usize).map_or(&[], |node| &node.ends), shorter);
+            for way in phrases.ways(state).to_vec() {
+                let next = phrases.next(shorter, way.byte);
+                if let Some(to) = phrases.states.get_mut(way.to as usize) {
+                    to.shorter = next;
+                }
+                order.push(way.to);
+            }
+        }
+        phrases.longest = phrases.ends.iter().map(|end| usize::from(end.length)).max().unwrap_or(0);
+        phrases
+    }
+}
+
+impl Phrases {
+    /// What ends in a state: its own phrases, and of the other rules what ends in the shorter one.
+    fn set_ends(&mut self, state: StateIndex, own: &[End], shorter: StateIndex) {
+        let inherited = self.state(shorter);
+        let (from, count) = if own.is_empty() {
+            (inherited.ends, inherited.ends_count)
+        } else {
+            let from = self.ends.len();
+            let others: Vec<End> = self.ends(shorter).iter().copied().filter(|end| own.iter().all(|own| own.rule != end.rule)).collect();
+            self.ends.extend(own.iter().copied().chain(others));
+            (u32::try_from(from).unwrap_or(u32::MAX), u16::try_from(self.ends.len() - from).unwrap_or(u16::MAX))
+        };
+        if let Some(state) = self.states.get_mut(state as usize) {
+            (state.ends, state.ends_count) = (from, count);
+        }
+    }
+}
+
+/// A letter in its cases, lower case first; all of the same length in UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cases {
+    cases: [char; 3],
+    count: usize,
+}
+
+impl Cases {
+    fn first(self) -> char {
+        let [first, ..] = self.cases;
+        first
+    }
+
+    fn others(self) -> impl Iterator<Item = char> {
+        self.cases.into_iter().take(self.count).skip(1)
+    }
+
+    /// All of them.
+    pub(super) fn all(self) -> impl Iterator<Item = char> {
+        self.cases.into_iter().take(self.count)
+    }
+}
+
+/// The cases of a letter. Those of ASCII are one: the text is folded. Letters that become two when their
+/// case changes, or others by way of it, have only themselves, but for the sigma at the end of a word.
+pub(super) fn cases(letter: char) -> Cases {
+    if letter.is_ascii() {
+        return Cases { cases: [letter.to_ascii_lowercase(); 3], count: 1 };
+    }
+    if matches!(letter, 'σ' | 'ς' | 'Σ') {
+        return Cases { cases: ['σ', 'Σ', 'ς'], count: 3 };
+    }
+    let lower = |letter: char| single(letter.to_lowercase());
+    let upper = |letter: char| single(letter.to_uppercase());
+    match (lower(letter), upper(letter)) {
+        (Some(low), Some(up))
+            if low != up
+                && [low, up].contains(&letter)
+                && low.len_utf8() == up.len_utf8()
+                && lower(up) == Some(low)
+                && upper(low) == Some(up) =>
+        {
+            Cases { cases: [low, up, up], count: 2 }
+        }
+        _ => Cases { cases: [letter; 3], count: 1 },
+    }
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    let first = letters.next()?;
+    letters.next().is_none().then_some(first)
+}

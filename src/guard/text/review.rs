@@ -1,0 +1,236 @@
+//! Looking at the texts of one body, and what of the body has to change.
+
+use core::ops::Range;
+
+use super::escape::as_written;
+use super::search::{Hit, MAX_HITS, search, unite};
+use super::{Group, Quotes, offset};
+use crate::guard::{Action, RuleIndex, Rules};
+
+/// A stretch of a body, and what stands there instead.
+struct Cut {
+    range: Range<usize>,
+    with: String,
+}
+
+/// What was found in a body so far.
+pub(crate) struct Review<'r, 't> {
+    pub(crate) rules: &'r Rules,
+    body: &'t str,
+    cuts: Vec<Cut>,
+    /// The rule that ends the call.
+    pub(crate) blocked: Option<RuleIndex>,
+    /// What is replaced.
+    pub(crate) tally: Tally,
+}
+
+impl<'r, 't> Review<'r, 't> {
+    pub(crate) fn new(rules: &'r Rules, body: &'t str) -> Self {
+        Self { rules, body, cuts: Vec::new(), blocked: None, tally: Tally::default() }
+    }
+
+    /// Looks at a group of the body's strings.
+    pub(crate) fn look(&mut self, group: &Group<'_, 't>) {
+        if self.blocked.is_some() {
+            return;
+        }
+        let mut hits = Vec::new();
+        let several = group.strings.len() > 1;
+        let inside = group.strings.iter().any(|string| self.rules.may_match(string.as_bytes()));
+        if !several && !inside {
+            return;
+        }
+        let (text, ends) = group.decoded();
+        if inside {
+            search(self.rules, &text, 0, true, &mut hits);
+        } else {
+            self.look_between("", &text, &ends, &mut hits);
+        }
+        if several {
+            self.look_between(" ", &text, &ends, &mut hits);
+        }
+        if hits.is_empty() {
+            return;
+        }
+        self.blocked = first_block(self.rules, &hits).map(|hit| hit.rule);
+        unite(&mut hits);
+        if self.blocked.is_none() && self.cuts.len() + hits.len() > MAX_HITS {
+            self.blocked = hits.first().map(|hit| hit.rule);
+        }
+        if self.blocked.is_none() {
+            self.cut(group, &text, &ends, &hits);
+        }
+    }
+
+    /// Searches what lies around the ends of a group's strings, and what is between them for whoever
+    /// puts them together. Some providers put a space there, or a line feed.
+    fn look_between(&self, between: &'static str, text: &str, ends: &[usize], hits: &mut Vec<Hit>) {
+        let mut run = Run::new(0, between);
+        let mut start = 0;
+        for (index, end) in ends.iter().enumerate() {
+            let string = text.get(start..*end).unwrap_or_default();
+            let (head, tail) = (floor(string, NEIGHBOURHOOD), floor(string, string.len().saturating_sub(NEIGHBOURHOOD)));
+            if index > 0 {
+                run.join();
+            }
+            if head < tail {
+                run.text.push_str(string.get(..head).unwrap_or_default());
+                run.search(self.rules, hits);
+                run = Run::new(start + tail, between);
+                run.text.push_str(string.get(tail..).unwrap_or_default());
+            } else {
+                run.text.push_str(string);
+            }
+            start = *end;
+        }
+        run.search(self.rules, hits);
+    }
+
+    /// Cuts the hits, which do not overlap, out of the strings they lie in. The placeholder stands in
+    /// the first of these.
+    fn cut(&mut self, group: &Group<'_, 't>, text: &str, ends: &[usize], hits: &[Hit]) {
+        let mut quotes = Quotes::default();
+        let mut placeholder = |hit: &Hit| {
+            self.tally.add(hit.rule);
+            let bare = group.json && !quotes.open_at(text, hit.range.start);
+            self.rules.placeholder(hit.rule, if bare { r#"\""# } else { "" })
+        };
+        let mut with = hits.first().map(&mut placeholder);
+        let mut hits = hits.iter().peekable();
+        let mut start = 0;
+        for (string, end) in group.strings.iter().zip(ends) {
+            let known = self.cuts.len();
+            while let Some(hit) = hits.peek().filter(|hit| hit.range.start < *end) {
+                let range = hit.range.start.max(start) - start..hit.range.end.min(*end) - start;
+                self.cuts.push(Cut { range, with: with.take().unwrap_or_default() });
+                if hit.range.end > *end {
+                    break;
+                }
+                hits.next();
+                with = hits.peek().map(|hit| placeholder(hit));
+            }
+            let base = offset(self.body, string);
+            as_written(string, self.cuts.iter_mut().skip(known).map(|cut| &mut cut.range));
+            for cut in self.cuts.iter_mut().skip(known) {
+                cut.range = cut.range.start + base..cut.range.end + base;
+            }
+            start = *end;
+        }
+    }
+
+    /// A part of the body that has to change for another reason.
+    pub(crate) fn change(&mut self, part: &'t str, with: impl Into<String>) {
+        let start = offset(self.body, part);
+        self.cuts.push(Cut { range: start..start + part.len(), with: with.into() });
+    }
+
+    /// Whether nothing has to change.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.cuts.is_empty()
+    }
+
+    /// Appends the body with everything changed that has to.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
+        self.cuts.sort_by_key(|cut| cut.range.start);
+        let body = self.body.as_bytes();
+        let mut from = 0;
+        for cut in &self.cuts {
+            out.extend_from_slice(body.get(from..cut.range.start).unwrap_or_default());
+            out.extend_from_slice(cut.with.as_bytes());
+            from = cut.range.end;
+        }
+        out.extend_from_slice(body.get(from..).unwrap_or_default());
+    }
+}
+
+/// Bytes on each side of the end of a string; phrases that are written in two parts are shorter.
+const NEIGHBOURHOOD: usize = 1024;
+
+/// The neighbourhood of ends of strings that are close to each other.
+struct Run {
+    /// Where it begins in the text of the group.
+    begins: usize,
+    between: &'static str,
+    text: String,
+    /// Where strings end in the text and something is put between them.
+    ends: Vec<usize>,
+}
+
+impl Run {
+    fn new(begins: usize, between: &'static str) -> Self {
+        Self { begins, between, text: String::new(), ends: Vec::new() }
+    }
+
+    fn join(&mut self) {
+        self.ends.push(self.text.len());
+        self.text.push_str(self.between);
+    }
+
+    /// Adds what lies on both sides of an end. The rest is found without joining anything.
+    fn search(&self, rules: &Rules, hits: &mut Vec<Hit>) {
+        if self.ends.is_empty() {
+            return;
+        }
+        let mut found = Vec::new();
+        search(rules, &self.text, 0, true, &mut found);
+        let put = self.between.len();
+        hits.extend(found.into_iter().filter_map(|Hit { rule, range }| {
+            let before = self.ends.partition_point(|end| end + put <= range.start);
+            let inside = self.ends.partition_point(|end| *end < range.end).saturating_sub(before);
+            let start = self.begins + range.start - before * put;
+            (inside > 0).then(|| Hit { rule, range: start..start + range.len() - inside * put })
+        }));
+    }
+}
+
+/// The last place for a cut that is not behind this one.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// The first hit of a rule that ends a call.
+pub(crate) fn first_block<'h>(rules: &Rules, hits: &'h [Hit]) -> Option<&'h Hit> {
+    let blocks = |hit: &&Hit| rules.rule(hit.rule).is_none_or(|rule| rule.action == Action::Block);
+    hits.iter().filter(blocks).min_by_key(|hit| (hit.range.start, hit.rule))
+}
+
+impl Rules {
+    /// What stands for what a rule took out; no JSON text has to escape anything in it. `quote` stands
+    /// around it.
+    pub(crate) fn placeholder(&self, rule: RuleIndex, quote: &str) -> String {
+        [quote, "[redacted:", self.name(rule), "]", quote].concat()
+    }
+
+    /// The name of a rule.
+    pub(crate) fn name(&self, rule: RuleIndex) -> &str {
+        self.rule(rule).map_or("", |rule| rule.name.as_str())
+    }
+}
+
+/// How often each rule replaced something.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally(Vec<(RuleIndex, usize)>);
+
+impl Tally {
+    pub(crate) fn add(&mut self, rule: RuleIndex) {
+        match self.0.binary_search_by_key(&rule, |(known, _)| *known) {
+            Ok(at) => self.0.iter_mut().skip(at).take(1).for_each(|(_, times)| *times += 1),
+            Err(at) => self.0.insert(at, (rule, 1)),
+        }
+    }
+
+    pub(crate) fn add_all(&mut self, others: &Self) {
+        for (rule, times) in &others.0 {
+            (0..*times).for_each(|_| self.add(*rule));
+        }
+    }
+
+    pub(crate) fn sum(&self) -> usize {
+        self.0.iter().map(|(_, times)| times).sum()
+    }
+
+    /// A sentence for each rule; `what` is the request or the answer.
+    pub(crate) fn notes(&self, rules: &Rules, what: &str) -> Vec<String> {
+        self.0.iter().map(|(rule, times)| format!("redacted {} in the {what} ({times})", rules.name(*rule))).collect()
+    }
+}
