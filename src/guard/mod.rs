@@ -11,9 +11,9 @@ mod rules;
 mod stream;
 mod text;
 
+pub use crate::openai::Counts;
 pub use compile::{Guard, Refused};
 pub use request::Verdict;
-pub use crate::openai::Counts;
 pub use rules::{LOOKBEHIND, Match, Rule, RuleIndex, Rules};
 pub use stream::{Flow, StreamGuard};
 

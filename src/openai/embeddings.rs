@@ -98,6 +98,16 @@ impl<'a> EmbeddingRequest<'a> {
         self.cuts.bare(body)
     }
 
+    /// Bytes of the vectors in the answer, about: OpenAI writes a number in some 20 bytes, and three
+    /// bytes of it as four in base64. `dimensions` are the model's.
+    pub(super) fn answer_bytes(&self, dimensions: Option<u64>) -> Option<u64> {
+        let numbers = self.dimensions.or(dimensions)?.saturating_mul(self.inputs);
+        Some(match self.encoding_format {
+            EncodingFormat::Float => numbers.saturating_mul(20),
+            EncodingFormat::Base64 => numbers.saturating_mul(16) / 3,
+        })
+    }
+
     /// What a protocol must have words for.
     pub fn needs(&self) -> Needs {
         Needs { embeddings: true, ..Needs::default() }

@@ -116,6 +116,14 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Bytes of the vectors in the answer, about, by a model with vectors of this length.
+    pub fn vectors_bytes(&self, dimensions: Option<u32>) -> Option<u64> {
+        match self {
+            Self::Chat(_) => None,
+            Self::Embeddings(embeddings) => embeddings.answer_bytes(dimensions.map(u64::from)),
+        }
+    }
+
     /// What its price depends on.
     pub fn demand(&self) -> Demand {
         match self {

@@ -5,12 +5,17 @@ use crate::config::{Capabilities, Capability, Catalog};
 use crate::openai::{Endpoint, Needs, Request};
 use crate::rejection::Rejection;
 
+/// What OpenAI's largest call takes in base64, 2048 vectors of 3072 numbers. The provider seat holds
+/// an answer until it is complete.
+const MAX_VECTORS_BYTES: u64 = 32 << 20;
+
 /// Why a model cannot take a request. In rising order of how close it came, so that the largest
 /// one found is the most useful thing to tell the caller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Obstacle {
     Endpoint(Endpoint),
     Dimensions(u32),
+    Vectors(u64),
     Capability(&'static str),
     Context { estimated: u64, window: u64, param: &'static str },
 }
@@ -24,6 +29,15 @@ impl Obstacle {
                     Endpoint::Embeddings => "a chat model gives no embeddings; it is for POST /v1/chat/completions",
                 };
                 Rejection::incapable("wrong_model_kind", "model", message.to_owned())
+            }
+            Self::Vectors(bytes) => {
+                let most = MAX_VECTORS_BYTES >> 20;
+                let message = format!(
+                    "input: the vectors would take about {} MiB, of {most} at most; send fewer inputs at a time, or ask for \
+                     `encoding_format: base64`, which is shorter",
+                    bytes >> 20
+                );
+                Rejection::incapable("answer_too_large", "input", message)
             }
             Self::Dimensions(most) => Rejection::invalid("dimensions", format!("dimensions: the longest vector of a candidate has {most}")),
             Self::Capability(name) => Rejection::incapable(
@@ -71,6 +85,9 @@ pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> 
         if asked > u64::from(most) {
             return Err(Obstacle::Dimensions(most));
         }
+    }
+    if let Some(bytes) = request.vectors_bytes(model.dimensions).filter(|bytes| *bytes > MAX_VECTORS_BYTES) {
+        return Err(Obstacle::Vectors(bytes));
     }
     if let Some(missing) = needed(request.needs()).missing_from(model.capabilities).next() {
         return Err(Obstacle::Capability(missing.name()));

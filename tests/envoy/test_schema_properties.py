@@ -22,9 +22,8 @@ hypothesis.configuration.set_hypothesis_home_dir(TARGET / "hypothesis")
 
 DOCUMENT = Document(ROOT / "docs/openapi.yaml")
 
-# What the gateway has by now. An operation moves up when its endpoint is there; nothing else has to change.
-PRESENT = ["createChatCompletion", "listModels", "retrieveModel", "checkHealth"]
-LATER = ["createEmbedding", "showUsage"]
+# What is called; the document has nothing else.
+PRESENT = ["createChatCompletion", "createEmbedding", "listModels", "retrieveModel", "showUsage", "checkHealth"]
 
 WITH_BODY = [name for name in PRESENT if DOCUMENT.operations[name].body]
 WITHOUT_BODY = [name for name in PRESENT if not DOCUMENT.operations[name].body]
@@ -136,7 +135,7 @@ class Caller:
 
 
 def test_the_document_has_every_operation_and_its_schemas_are_schemas():
-    assert sorted(DOCUMENT.operations) == sorted(PRESENT + LATER)
+    assert sorted(DOCUMENT.operations) == sorted(PRESENT)
     for schema in DOCUMENT.schemas.values():
         jsonschema_rs.meta.validate(schema)
 

@@ -39,7 +39,7 @@ pub(super) fn configuration(document: &Document, config: &Config) -> Value {
 }
 
 /// What the filter holds of an answer with embeddings.
-const LONGEST_ANSWER: u64 = 32 << 20;
+const LONGEST_ANSWER: u64 = 40 << 20;
 
 /// Above the filter's own limits, so that the filter answers and names the limit. Envoy's default of
 /// 1 MiB would refuse requests, cut answers and silently stop retrying larger calls.
