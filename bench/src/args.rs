@@ -10,6 +10,7 @@ What is compared, in one go and with the same simulator as provider:
   simulator   calls go straight to it; what it costs is its own CPU time
   envoy       bare Envoy: one route to one cluster, no filter
   filter      Envoy as `nr render envoy` configures it: both seats, all checks, key injection
+  policies    the same for a workspace with limits, a budget and two guardrail rules
 
 CPU time is that of the whole process by the kernel's nanosecond clock, less what it uses when idle,
 divided by the number of requests. The lanes take turns; a ratio is taken within a round, and the

@@ -12,6 +12,12 @@ use sha2::{Digest, Sha256};
 /// What callers present to the filter. Good for the benchmark on loopback only.
 pub(crate) const WORKSPACE_KEY: &str = "nr-bench-2c7f5f0a9be14d63";
 
+/// The same, of a workspace with limits, a budget and guardrails.
+pub(crate) const POLICED_KEY: &str = "nr-bench-7d01e6b8f2a94c35";
+
+/// The same, of a workspace with as many guardrails as anybody has.
+pub(crate) const GUARDED_KEY: &str = "nr-bench-b3c9a4d27e5f4186";
+
 /// What providers are sent. The simulator takes any.
 pub(crate) const PROVIDER_KEY: &str = "sk-bench-9d1f6a52c3b84e07";
 
@@ -80,12 +86,39 @@ pub(crate) fn document(ports: Ports, providers: Providers, key_file: &Path) -> V
                 "deployments": [{"provider": "groq", "model": "llama-3.3-70b-versatile"}],
             },
         ],
-        "workspaces": [{
-            "id": "bench",
-            "keys": [{"id": "load", "sha256": hex(&Sha256::digest(WORKSPACE_KEY))}],
-            "models": ["*"],
-        }],
+        "workspaces": [workspace("bench", WORKSPACE_KEY), policed(), guarded()],
     })
+}
+
+fn workspace(id: &str, key: &str) -> Value {
+    json!({"id": id, "keys": [{"id": "load", "sha256": hex(&Sha256::digest(key))}], "models": ["*"]})
+}
+
+/// Limits that no load here reaches, and the two rules of the example that users start from.
+fn policed() -> Value {
+    const FAR: u64 = 1_000_000_000;
+    let mut workspace = workspace("policed", POLICED_KEY);
+    workspace["limits"] = json!({"requests_per_minute": FAR, "tokens_per_minute": FAR});
+    workspace["budget"] = json!({"usd": FAR, "period": "month"});
+    workspace["guardrails"] = json!([
+        {"name": "secrets", "detect": ["credit_card", "api_key", "email"], "on": ["input", "output"], "action": "block"},
+        {"name": "project-x", "terms": ["project x"], "on": ["input"], "action": "block"},
+    ]);
+    workspace
+}
+
+/// A hundred phrases that look like what people forbid, and every detector.
+fn guarded() -> Value {
+    const FIRST: [&str; 10] =
+        ["project", "operation", "client", "codename", "internal", "confidential", "do not share", "salary of", "password for", "patient"];
+    const SECOND: [&str; 10] = ["falcon", "bluebird", "meridian", "x-17", "northwind", "atlas", "quicksilver", "ember", "tundra", "zenith"];
+    let phrases: Vec<String> = FIRST.iter().flat_map(|first| SECOND.iter().map(move |second| format!("{first} {second}"))).collect();
+    let mut workspace = workspace("guarded", GUARDED_KEY);
+    workspace["guardrails"] = json!([
+        {"name": "phrases", "terms": phrases, "on": ["input"], "action": "block"},
+        {"name": "all", "detect": ["credit_card", "api_key", "email", "phone", "iban", "ipv4"], "on": ["input"], "action": "block"},
+    ]);
+    workspace
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::case::GUARDED_TARGET_US;
 use crate::cpu::Cores;
+use crate::figures::Spread;
 use crate::first_event::{self, Times};
 use crate::lane::Lane;
 use crate::longest::{self, Longest};
@@ -15,6 +17,8 @@ pub(crate) const WASM_BYTES: u64 = 600_000;
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) measured: Vec<Measured>,
+    /// A call of 117 KB with and without guardrails.
+    pub(crate) guarded: Option<Measured>,
     pub(crate) first_event: Option<BTreeMap<Lane, Times>>,
     pub(crate) longest: Longest,
     /// CPU seconds per second of a process that is asked nothing.
@@ -50,12 +54,20 @@ impl Findings {
     /// The figures that have a limit, of what was measured.
     pub(crate) fn targets(&self) -> Vec<Target> {
         let mut targets: Vec<Target> = self.measured.iter().map(ratio).collect();
+        targets.extend(self.measured.iter().map(policies));
+        targets.extend(self.guardrails());
         if let Some(added_ms) = self.added_ms(|times| times.first_content.p50_ms) {
             targets.push(Target { name: "first_event".to_owned(), value: added_ms, limit: first_event::TARGET_MS });
         }
         targets.extend(self.longest.iter().filter_map(|(case, lanes)| piece(case, lanes)));
         targets.push(Target { name: "wasm_kb".to_owned(), value: self.wasm_bytes as f64 / 1e3, limit: WASM_BYTES as f64 / 1e3 });
         targets
+    }
+
+    /// What a hundred phrases and every detector add to a call.
+    pub(crate) fn guardrails(&self) -> Option<Target> {
+        let value = added_us(self.guarded.as_ref()?).median;
+        Some(Target { name: "guardrails_us".to_owned(), value, limit: GUARDED_TARGET_US })
     }
 
     /// What the filter adds to a time of bare Envoy.
@@ -69,6 +81,17 @@ impl Findings {
 pub(crate) fn ratio(measured: &Measured) -> Target {
     let value = measured.ratio(Lane::Filter, Lane::Envoy).median;
     Target { name: measured.case.name.to_owned(), value, limit: measured.case.target }
+}
+
+/// The ratio of a case with limits, a budget and two guardrail rules, to which the same target applies.
+pub(crate) fn policies(measured: &Measured) -> Target {
+    let value = measured.ratio(Lane::Policies, Lane::Envoy).median;
+    Target { name: format!("{} with policies", measured.case.name), value, limit: measured.case.target }
+}
+
+/// CPU microseconds of a call with all guardrails less those of one without, round by round.
+pub(crate) fn added_us(guarded: &Measured) -> Spread {
+    guarded.difference(Lane::Guarded, Lane::Filter)
 }
 
 /// The longest piece of work of a case.

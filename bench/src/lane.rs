@@ -2,7 +2,7 @@
 //! same request in the form the next hop expects, the same answer back.
 
 use crate::body;
-use crate::bootstrap::{PASSED, PROVIDER_KEY, TRANSLATED, WORKSPACE_KEY};
+use crate::bootstrap::{GUARDED_KEY, PASSED, POLICED_KEY, PROVIDER_KEY, TRANSLATED, WORKSPACE_KEY};
 
 /// One way.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -13,6 +13,10 @@ pub(crate) enum Lane {
     Envoy,
     /// Envoy with the filter, to a provider that speaks OpenAI's protocol.
     Filter,
+    /// The same with limits, a budget and two guardrail rules.
+    Policies,
+    /// The same with a hundred phrases and every detector, and nothing else.
+    Guarded,
     /// Envoy with the filter, to a provider that speaks Anthropic's.
     Translate,
 }
@@ -24,6 +28,8 @@ impl Lane {
             Self::Simulator => "simulator",
             Self::Envoy => "envoy",
             Self::Filter => "filter",
+            Self::Policies => "policies",
+            Self::Guarded => "guarded",
             Self::Translate => "translate",
         }
     }
@@ -33,6 +39,8 @@ impl Lane {
         let (key, model) = match self {
             Self::Simulator | Self::Envoy => (PROVIDER_KEY, PASSED.1),
             Self::Filter => (WORKSPACE_KEY, PASSED.0),
+            Self::Policies => (POLICED_KEY, PASSED.0),
+            Self::Guarded => (GUARDED_KEY, PASSED.0),
             Self::Translate => (WORKSPACE_KEY, TRANSLATED),
         };
         let body = body::request(bytes, model, stream);

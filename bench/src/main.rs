@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use args::Args;
 use bootstrap::{Extras, Made};
-use case::{CASES, Case};
+use case::{CASES, Case, GUARDED};
 use clap::Parser;
 use cpu::Cores;
 use findings::{Findings, Machine};
@@ -89,7 +89,7 @@ async fn told_to_stop() -> &'static str {
 async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
     let began = Instant::now();
     let places = args.places()?;
-    let mut lanes = vec![Lane::Simulator, Lane::Envoy, Lane::Filter];
+    let mut lanes = vec![Lane::Simulator, Lane::Envoy, Lane::Filter, Lane::Policies];
     lanes.extend(args.translate.then_some(Lane::Translate));
     let amount = Amount { rounds: args.rounds(), divisor: if args.quick { 8 } else { 1 }, lanes };
     let cases: Vec<&'static Case> = match args.only.as_slice() {
@@ -111,6 +111,19 @@ async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
         say(&format!("{}: {} rounds", case.name, amount.rounds));
         measured.push(rounds::measure(&stack, case, &amount, &idle).await?);
     }
+    let guarded = if args.only.is_empty() {
+        say(&format!("{}: {} rounds with and without guardrails", GUARDED.name, amount.rounds));
+        let amount = Amount { lanes: vec![Lane::Filter, Lane::Guarded], ..amount.clone() };
+        // The same process.
+        let idle = idle
+            .iter()
+            .filter(|(lane, _)| **lane == Lane::Filter)
+            .flat_map(|(_, used)| amount.lanes.iter().map(|lane| (*lane, *used)))
+            .collect();
+        Some(rounds::measure(&stack, &GUARDED, &amount, &idle).await?)
+    } else {
+        None
+    };
     let first_event = if cases.iter().any(|case| case.stream) {
         say("time to first event");
         Some(first_event::measure(&stack, &amount).await?)
@@ -128,6 +141,7 @@ async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
     let seconds = began.elapsed().as_secs_f64();
     let findings = Findings {
         measured,
+        guarded,
         first_event,
         longest,
         idle,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::figures::{Quantiles, Spread};
-use crate::findings::{Findings, Target, WASM_BYTES, piece, ratio};
+use crate::findings::{Findings, Target, WASM_BYTES, added_us, piece, policies as with_policies, ratio};
 use crate::first_event::{INTERVAL_MS, TARGET_MS};
 use crate::lane::Lane;
 
@@ -30,6 +30,7 @@ fn write(findings: &Findings, out: &mut String) -> std::fmt::Result {
         writeln!(out, "--quick: too few calls for figures to rely on")?;
     }
     cpu(findings, out)?;
+    policies(findings, out)?;
     if findings.amount.lanes.contains(&Lane::Translate) {
         translation(findings, out)?;
     }
@@ -60,6 +61,20 @@ fn cpu(findings: &Findings, out: &mut String) -> std::fmt::Result {
     }
     let idle: Vec<String> = findings.idle.iter().map(|(lane, share)| format!("{} {:.0}", lane.name(), share * 1e6)).collect();
     writeln!(out, "idle, already subtracted, microseconds per second: {}", idle.join(", "))
+}
+
+fn policies(findings: &Findings, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\nThe same for a workspace with limits, a budget and two guardrail rules")?;
+    writeln!(out, "{:<10} {:<26} {:<26} {:<21} target", "", "with policies", "policies / filter", "policies / bare Envoy")?;
+    for measured in &findings.measured {
+        let own = spread(measured.spread(Lane::Policies, |slice| slice.cpu_us), 1);
+        let filter = spread(measured.ratio(Lane::Policies, Lane::Filter), 2);
+        let envoy = spread(measured.ratio(Lane::Policies, Lane::Envoy), 2);
+        writeln!(out, "{:<10} {own:<26} {filter:<26} {envoy:<21} {}", measured.case.name, with_policies(measured).verdict())?;
+    }
+    let Some((guarded, target)) = findings.guarded.as_ref().zip(findings.guardrails()) else { return Ok(()) };
+    let added = spread(added_us(guarded), 0);
+    writeln!(out, "100 phrases and all six detectors add to a call of 117 KB: {added} microseconds, {}", target.verdict())
 }
 
 fn translation(findings: &Findings, out: &mut String) -> std::fmt::Result {

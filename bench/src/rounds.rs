@@ -45,6 +45,13 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// CPU microseconds of a lane less those of another, round by round.
+    pub(crate) fn difference(&self, lane: Lane, from: Lane) -> Spread {
+        Spread::of(self.rounds.iter().filter_map(|round| Some(round.get(&lane)?.cpu_us - round.get(&from)?.cpu_us)))
+    }
+}
+
 /// What each process uses while nothing is asked of it, in CPU seconds per second.
 pub(crate) async fn idle(stack: &Stack, lanes: &[Lane], time: Duration) -> Result<BTreeMap<Lane, f64>, String> {
     let began = Instant::now();

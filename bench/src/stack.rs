@@ -147,7 +147,7 @@ impl Stack {
         match lane {
             Lane::Simulator => self.simulator.providers.openai,
             Lane::Envoy => self.envoys.bare.ports.listen,
-            Lane::Filter | Lane::Translate => self.envoys.filter.ports.listen,
+            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate => self.envoys.filter.ports.listen,
         }
     }
 
@@ -156,7 +156,7 @@ impl Stack {
         match lane {
             Lane::Simulator => self.simulator.running.clock,
             Lane::Envoy => self.envoys.bare.running.clock,
-            Lane::Filter | Lane::Translate => self.envoys.filter.running.clock,
+            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate => self.envoys.filter.running.clock,
         }
     }
 }

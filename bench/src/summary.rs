@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::case::{CHUNK_INTERVAL_MS, Case};
 use crate::figures::{Quantiles, Spread};
-use crate::findings::Findings;
+use crate::findings::{Findings, added_us};
 use crate::first_event::Times;
 use crate::lane::Lane;
 use crate::rounds::Measured;
@@ -24,6 +24,11 @@ pub(crate) fn of(findings: &Findings) -> Value {
     let mut summary = json!({
         "cpu_us": by_lane(&|measured, lane| round(measured.spread(lane, |slice| slice.cpu_us).median)),
         "ratio_to_envoy": ratio(Lane::Envoy, Lane::Filter),
+        "policies": {
+            "ratio_to_envoy": ratio(Lane::Envoy, Lane::Policies),
+            "ratio_to_filter": ratio(Lane::Filter, Lane::Policies),
+        },
+        "guardrails_us": findings.guarded.as_ref().map_or(Value::Null, |guarded| spread(added_us(guarded))),
         "first_event_ms": first_event(findings),
         "longest_work_ms": findings.longest.iter().map(|(case, lanes)| {
             let lanes: Map<_, _> = lanes.iter().map(|(lane, ms)| (lane.name().to_owned(), round(*ms))).collect();
@@ -37,6 +42,7 @@ pub(crate) fn of(findings: &Findings) -> Value {
         "spread": {
             "cpu_us": by_lane(&|measured, lane| spread(measured.spread(lane, |slice| slice.cpu_us))),
             "ratio_to_envoy": by_case(findings, |measured| spread(measured.ratio(Lane::Filter, Lane::Envoy))),
+            "policies_to_envoy": by_case(findings, |measured| spread(measured.ratio(Lane::Policies, Lane::Envoy))),
         },
         "idle_us_per_s": findings.idle.iter().map(|(lane, share)| (lane.name().to_owned(), round(share * 1e6))).collect::<Map<_, _>>(),
         "load": by_lane(&|measured, lane| load(measured, lane)),
