@@ -11,6 +11,7 @@ use crate::config::policy::NanoUsd;
 use crate::ledger::account::Booking;
 use crate::ledger::{self, Standing};
 use crate::openai::{Endpoint, Request};
+use crate::provider::Call;
 use crate::rank;
 
 /// Filter-state keys. Envoy stores each under `wasm.` and the key.
@@ -122,6 +123,17 @@ impl Plan {
             per_try_ms: bounds.per_try_ms,
             total_ms: bounds.total_ms,
             candidates: plan.candidates.iter().map(candidate).collect(),
+        }
+    }
+
+    /// What a codec may know of the call to a candidate.
+    pub fn call<'a>(&'a self, candidate: &'a Candidate) -> Call<'a> {
+        Call {
+            endpoint: self.endpoint,
+            model: &candidate.deployment,
+            stream: self.stream,
+            stream_options: self.stream_options.as_deref(),
+            max_output: candidate.max_output,
         }
     }
 

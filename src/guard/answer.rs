@@ -1,5 +1,6 @@
 //! What the rules say of a whole answer, and how an answer tells what was done to it.
 
+use super::request::may_have_parts;
 use super::text::review::Review;
 use super::{Rules, Verdict};
 use crate::openai::members::{Members, NotAnObject, decode, encode};
@@ -20,7 +21,7 @@ impl Rules {
     /// Looks at the text of a chat completion. What was done is added to its `routing.adjustments`.
     /// A body without `choices` has no text.
     pub fn answer(&self, body: &str) -> Verdict {
-        if !self.may_match(body.as_bytes()) || Members::read(body).is_ok_and(|answer| answer.find("choices").is_none()) {
+        if !has_choices(body) || !self.may_match(body.as_bytes()) && !may_have_parts(body.as_bytes()) {
             return Verdict::Clean;
         }
         let mut review = match self.review(body, is_no_answer, false) {
@@ -39,6 +40,12 @@ impl Rules {
         let annotated = core::str::from_utf8(&body).ok().and_then(|text| annotated(text, &notes).ok());
         Verdict::Redacted { body: annotated.unwrap_or(body), notes }
     }
+}
+
+/// Whether it is an answer in words. An embedding is long, and soon told apart.
+fn has_choices(body: &str) -> bool {
+    let may_have = memchr::memmem::find(body.as_bytes(), b"choices").is_some() || memchr::memchr(b'\\', body.as_bytes()).is_some();
+    may_have && Members::read(body).map_or(true, |answer| answer.find("choices").is_some())
 }
 
 /// Whether any were there.

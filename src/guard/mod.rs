@@ -3,6 +3,7 @@
 mod answer;
 mod compile;
 mod detect;
+mod lanes;
 mod patterns;
 mod phrases;
 mod prefilter;

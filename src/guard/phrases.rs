@@ -73,15 +73,24 @@ impl Phrases {
         self.longest
     }
 
-    /// Reports for every place where phrases end the longest of each rule, and returns how many bytes at the
-    /// end of the text may be the beginning of a phrase.
-    pub(super) fn scan(&self, text: &[u8], mut each: impl FnMut(RuleIndex, Range<usize>)) -> usize {
+    /// Reports for every place where phrases end the longest of each rule, if it lies within one of the
+    /// regions of the text; those are in order. Returns how many bytes at the end of the last one may be
+    /// the beginning of a phrase.
+    pub(super) fn scan(
+        &self,
+        text: &[u8],
+        regions: impl IntoIterator<Item = Range<usize>>,
+        mut each: impl FnMut(RuleIndex, Range<usize>),
+    ) -> usize {
         let mut state = NOTHING;
-        for (at, byte) in text.iter().enumerate() {
-            state = self.next(state, byte.to_ascii_lowercase());
-            if state != NOTHING {
-                for end in self.ends(state) {
-                    each(end.rule, at + 1 - usize::from(end.length)..at + 1);
+        for region in regions {
+            state = NOTHING;
+            for (byte, at) in text.get(region.clone()).unwrap_or_default().iter().zip(region.start + 1..) {
+                state = self.next(state, byte.to_ascii_lowercase());
+                if state != NOTHING {
+                    for end in self.ends(state) {
+                        each(end.rule, at - usize::from(end.length)..at);
+                    }
                 }
             }
         }
@@ -92,12 +101,30 @@ impl Phrases {
     }
 
     /// Whether a phrase stands in the text.
-    pub(super) fn stands_in(&self, text: &[u8]) -> bool {
+    pub(super) fn stand_in(&self, text: &[u8]) -> bool {
         let mut state = NOTHING;
         text.iter().any(|byte| {
             state = self.next(state, byte.to_ascii_lowercase());
             state != NOTHING && !self.ends(state).is_empty()
         })
+    }
+
+    /// Whether a phrase stands at the beginning of the text.
+    pub(super) fn begin(&self, text: &[u8]) -> bool {
+        let mut state = NOTHING;
+        for byte in text {
+            let byte = byte.to_ascii_lowercase();
+            state = match self.ways(state).iter().find(|way| way.byte == byte) {
+                Some(way) => way.to,
+                None => return false,
+            };
+            // A shorter phrase that ends here, too, does not count.
+            let length = self.state(state).length;
+            if self.ends(state).iter().any(|end| end.length == length) {
+                return true;
+            }
+        }
+        false
     }
 
     fn next(&self, mut state: StateIndex, byte: u8) -> StateIndex {

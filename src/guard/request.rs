@@ -82,7 +82,7 @@ impl Review<'_, '_> {
 /// Whether a message can have a content of several parts, between which nobody looks who takes the
 /// body as it is written. Such a content is an array of objects. There are others, and what stands
 /// before their brackets tells most of them apart.
-fn may_have_parts(body: &[u8]) -> bool {
+pub(super) fn may_have_parts(body: &[u8]) -> bool {
     memchr::memchr_iter(b'[', body).any(|at| {
         let (before, after) = body.split_at(at);
         let begins_an_object = after.get(1..).unwrap_or_default().trim_ascii_start().first() == Some(&b'{');
@@ -94,5 +94,5 @@ fn may_have_parts(body: &[u8]) -> bool {
     })
 }
 
-/// Arrays of objects in requests without parts.
-const KNOWN_ARRAYS: [&str; 3] = [r#""messages""#, r#""tools""#, r#""tool_calls""#];
+/// Arrays of objects in requests and answers without parts.
+const KNOWN_ARRAYS: [&str; 4] = [r#""messages""#, r#""tools""#, r#""tool_calls""#, r#""choices""#];

@@ -101,7 +101,16 @@ impl Rules {
         let mut open = text.len();
         if !self.phrases.is_empty() {
             let rest = text.as_bytes().get(from..).unwrap_or_default();
-            let begun = self.phrases.scan(rest, |rule, range| {
+            let mut regions = self.prefilter.regions(rest, &self.phrases);
+            if !last {
+                // What may be the beginning of a phrase has no sign yet.
+                let mut unfinished = rest.len().saturating_sub(self.phrases.longest());
+                while let Some(region) = regions.pop_if(|region| region.end >= unfinished) {
+                    unfinished = unfinished.min(region.start);
+                }
+                regions.push(unfinished..rest.len());
+            }
+            let begun = self.phrases.scan(rest, regions, |rule, range| {
                 found.add(Match { rule, range: range.start + from..range.end + from, what: "terms" });
             });
             open -= if last { 0 } else { begun };

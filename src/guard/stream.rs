@@ -10,8 +10,8 @@ mod texts;
 mod window;
 
 use super::answer::{WITHOUT_LOGPROBS, annotated};
-use super::text::escape;
 use super::text::review::Review;
+use super::text::{closing_quote, escape, offset};
 use super::{RuleIndex, Rules};
 use crate::openai::members::encode;
 use crate::sse::write_data;
@@ -24,10 +24,23 @@ pub struct StreamGuard {
     /// The beginning of an event whose end has not come.
     partial: Vec<u8>,
     texts: Texts,
+    usual: Usual,
     without_logprobs: bool,
     /// How many changes the chunks have told of.
     told: usize,
     blocked: bool,
+}
+
+/// The latest event, if it said nothing but a piece of one text: most events are the same but for the
+/// piece, and need not be read then.
+#[derive(Debug, Default)]
+struct Usual {
+    /// Which of the texts.
+    text: usize,
+    /// Up to the piece, with the quote before it; empty if the latest event is not usual.
+    before: Vec<u8>,
+    /// From the quote behind the piece.
+    behind: Vec<u8>,
 }
 
 /// What becomes of a stream.
@@ -92,10 +105,22 @@ impl StreamGuard {
     fn event(&mut self, rules: &Rules, event: &[u8], out: &mut Vec<u8>) -> Result<(), RuleIndex> {
         // What is no text is no event of ours.
         let Ok(text) = core::str::from_utf8(event) else { return Ok(()) };
+        if let Some(written) = self.usual.piece(text) {
+            let said = self.texts.say(rules, self.usual.text, written, false, out)?;
+            if escape::stands_for(written, &said) {
+                out.extend_from_slice(event);
+            } else {
+                out.extend_from_slice(&self.usual.before);
+                out.extend_from_slice(inside_of_literal(&said).as_bytes());
+                out.extend_from_slice(&self.usual.behind);
+            }
+            return Ok(());
+        }
+        self.usual.before.clear();
         if let Some(data) = text.strip_prefix("data:").map(str::trim_ascii) {
             let mut review = Review::new(rules, data);
             match Chunk::read(data, &mut |group| review.look(group)) {
-                Ok(chunk) if chunk.has_choices => return self.chunk(rules, event, chunk, review, out),
+                Ok(chunk) if chunk.has_choices => return self.chunk(rules, text, &chunk, review, out),
                 // An error, which we have written.
                 Ok(_) => {}
                 Err(_) if data == "[DONE]" => {}
@@ -110,15 +135,19 @@ impl StreamGuard {
     fn chunk<'t>(
         &mut self,
         rules: &Rules,
-        event: &[u8],
-        mut chunk: Chunk<'t>,
+        event: &'t str,
+        chunk: &Chunk<'t>,
         mut review: Review<'_, 't>,
         out: &mut Vec<u8>,
     ) -> Result<(), RuleIndex> {
-        self.texts.begin(rules, &mut chunk, out)?;
+        self.texts.begin(rules, chunk, out)?;
         review.blocked.map_or(Ok(()), Err)?;
+        if let ([piece], [], false, true) = (chunk.pieces.as_slice(), chunk.logprobs.as_slice(), chunk.closes(), review.is_clean()) {
+            self.usual.learn(event, piece.written, self.texts.find(piece));
+        }
         for piece in &chunk.pieces {
-            let said = self.texts.say(rules, piece, chunk.finishes(piece.choice), out)?;
+            let index = self.texts.find(piece);
+            let said = self.texts.say(rules, index, piece.written, chunk.finishes(piece.choice), out)?;
             if !escape::stands_for(piece.written, &said) {
                 review.change(piece.written, inside_of_literal(&said));
             }
@@ -130,7 +159,7 @@ impl StreamGuard {
         self.texts.tally.add_all(&review.tally);
         let notes = if chunk.closes() { self.untold(rules) } else { Vec::new() };
         if review.is_clean() && notes.is_empty() {
-            out.extend_from_slice(event);
+            out.extend_from_slice(event.as_bytes());
             return Ok(());
         }
         let mut changed = Vec::with_capacity(event.len());
@@ -158,6 +187,28 @@ impl StreamGuard {
         let mut notes = self.texts.tally.notes(rules, "answer");
         notes.extend(self.without_logprobs.then(|| WITHOUT_LOGPROBS.to_owned()));
         notes
+    }
+}
+
+impl Usual {
+    fn learn(&mut self, event: &str, piece: &str, text: usize) {
+        let start = offset(event, piece);
+        let (Some(before), Some(behind)) = (event.get(..start), event.get(start + piece.len()..)) else { return };
+        if before.len() + behind.len() > KEPT_BYTES {
+            return;
+        }
+        self.text = text;
+        for (known, now) in [(&mut self.before, before), (&mut self.behind, behind)] {
+            known.clear();
+            known.extend_from_slice(now.as_bytes());
+        }
+    }
+
+    /// The piece of an event that is the same otherwise.
+    fn piece<'t>(&self, event: &'t str) -> Option<&'t str> {
+        let around = event.as_bytes().strip_prefix(self.before.as_slice())?.strip_suffix(self.behind.as_slice())?;
+        let piece = event.get(self.before.len()..self.before.len() + around.len())?;
+        (!self.before.is_empty() && closing_quote(piece) == piece.len()).then_some(piece)
     }
 }
 

@@ -151,8 +151,9 @@ fn strings<'t>(text: &'t str, each: &mut dyn FnMut(&Group<'_, 't>)) {
     }
 }
 
-/// Where the string ends that begins at the beginning.
-fn closing_quote(string: &str) -> usize {
+/// Where the string ends that begins at the beginning: the place of its quote. The length of the text
+/// if it does not end, and more if it ends inside an escape.
+pub(super) fn closing_quote(string: &str) -> usize {
     let bytes = string.as_bytes();
     let mut at = 0;
     while let Some(next) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
@@ -161,7 +162,7 @@ fn closing_quote(string: &str) -> usize {
         }
         at += next + 2;
     }
-    bytes.len()
+    bytes.len().max(at)
 }
 
 /// A string literal without its quotes.

@@ -22,6 +22,8 @@ pub(super) struct Attempt {
 /// Envoy's timers run on a clock of their own and have been seen to fire 3 ms early by ours.
 const CLOCK_SLACK_MS: u64 = 10;
 
+const NS_PER_MS: u64 = 1_000_000;
+
 impl Attempt {
     /// Reads the plan, takes the next place in it, and points the route at its successor. `None`
     /// for a request that the router seat did not send here.
@@ -60,14 +62,7 @@ impl Attempt {
 
     /// What a codec may know of the call.
     pub(super) fn call(&self) -> Option<Call<'_>> {
-        let candidate = self.candidate()?;
-        Some(Call {
-            endpoint: self.plan.endpoint,
-            model: &candidate.deployment,
-            stream: self.plan.stream,
-            stream_options: self.plan.stream_options.as_deref(),
-            max_output: candidate.max_output,
-        })
+        self.candidate().map(|candidate| self.plan.call(candidate))
     }
 
     /// What stands around an answer with this `routing` object.
@@ -82,16 +77,21 @@ impl Attempt {
     }
 
     /// The `routing` object of an answer by this attempt, should it turn out to be one now.
-    pub(super) fn routing(&self, status: u16) -> String {
+    pub(super) fn routing(&self, status: u16, now_ns: u64) -> String {
         let mut trail = self.trail.clone();
-        trail.end(Outcome::Ok, Some(status), None, host::now_ms());
+        trail.end(Outcome::Ok, Some(status), None, now_ns / NS_PER_MS);
         crate::annotate::answered(&self.plan, &trail, &self.adjustments)
     }
 
     /// Notes how the attempt ended. Only the first word counts.
     pub(super) fn end(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>) {
+        self.end_at(outcome, status, retry_after_s, host::now_ns());
+    }
+
+    /// The same, for who knows the time.
+    pub(super) fn end_at(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>, now_ns: u64) {
         if self.pending() {
-            self.trail.end(outcome, status, retry_after_s, host::now_ms());
+            self.trail.end(outcome, status, retry_after_s, now_ns / NS_PER_MS);
             host::set_state(key::TRAIL, &self.trail.encode());
             if let Some(candidate) = self.candidate() {
                 health::note(&candidate.provider, &candidate.deployment, outcome);
@@ -131,9 +131,9 @@ impl Attempt {
     /// Books what the call used, by this attempt and by those before it that were charged for, and
     /// tells the access log. Without a word of the provider, it is the prompt and what there is of
     /// the answer, `produced` bytes.
-    pub(super) fn settle(&mut self, usage: Option<Usage>, produced: u64) {
+    pub(super) fn settle(&mut self, usage: Option<Usage>, produced: u64, now_ns: u64) {
         let estimated = usage.is_none();
-        self.book(usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced)), estimated);
+        self.book(usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced)), estimated, now_ns);
     }
 
     /// The same at the end of an attempt that nobody waits for any more. `known` is what the provider
@@ -142,14 +142,14 @@ impl Attempt {
         let seen = estimate::used(self.plan.prompt_tokens, produced);
         let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
         if !self.given_up() {
-            self.book(usage, true);
+            self.book(usage, true, host::now_ns());
         }
     }
 
     /// Books nothing for this attempt, which was given up before it reached the provider.
     pub(super) fn settle_unsent(&mut self) {
         if !self.given_up() {
-            self.book(Usage::default(), false);
+            self.book(Usage::default(), false, host::now_ns());
         }
     }
 
@@ -158,10 +158,10 @@ impl Attempt {
         self.plan.booking.is_some() && host::property(&[key::USAGE]).is_some()
     }
 
-    fn book(&mut self, usage: Usage, estimated: bool) {
+    fn book(&mut self, usage: Usage, estimated: bool, now_ns: u64) {
         self.note_usage(&usage, estimated);
         if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
-            booking.settle(&SharedData, &bill, host::now_ns());
+            booking.settle(&SharedData, &bill, now_ns);
         }
     }
 

@@ -4,7 +4,7 @@
 use super::gateway::Gateway;
 use super::router::Arriving;
 use super::watch::Watch;
-use super::{JSON, entry};
+use super::{JSON, entry, target};
 use crate::attempt::{Bounds, Outcome};
 use crate::config::Workspace;
 use crate::guard::Verdict;
@@ -91,7 +91,10 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     handoff.booking.clone_from(&booking);
     handoff.standing = standing;
     host::set_state(key::PLAN, &handoff.encode());
-    host::set_state(key::NEXT, handoff.candidates.first().map_or(&b""[..], |first| first.cluster.as_bytes()));
+    let (Some(next), Some(first)) = (handoff.candidates.first(), plan.candidates.first()) else { return Err(Rejection::envoy(503)) };
+    host::set_state(key::NEXT, next.cluster.as_bytes());
+    let endpoint = &first.provider.endpoint;
+    let (path, accept) = target(&endpoint.path, first.provider.protocol.codec, &handoff.call(next));
     host::set_state(key::MODEL, request.model().as_bytes());
     host::set_state(key::PATH, entry::path_of(arriving.endpoint));
 
@@ -101,9 +104,10 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let length = body_len.to_string();
     let mut headers: Vec<(&str, &[u8])> = arriving.pass.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     headers.extend([
-        // The provider seat sets both anew for every attempt.
-        (":path", b"/".as_slice()),
-        (":authority", b"provider".as_slice()),
+        // For the first candidate; the provider seat sets them anew for the others.
+        (":path", path.as_bytes()),
+        (":authority", endpoint.authority.as_bytes()),
+        ("accept", accept),
         ("content-type", JSON),
         ("content-length", length.as_bytes()),
         ("user-agent", USER_AGENT),

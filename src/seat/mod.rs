@@ -15,6 +15,7 @@ mod stream;
 mod watch;
 
 use crate::host;
+use crate::provider::{Call, Codec};
 use crate::rejection::Rejection;
 
 pub use root::root;
@@ -27,6 +28,11 @@ mod outcome {
     pub(super) const REFUSAL: &[u8] = b"refusal";
     /// The attempt failed; if no other follows, the router seat says so.
     pub(super) const FAILURE: &[u8] = b"failure";
+}
+
+/// Where a call goes at a provider with this base path, and in which form it is to be answered.
+fn target(base_path: &str, codec: &dyn Codec, call: &Call<'_>) -> (String, &'static [u8]) {
+    ([base_path, codec.path(call)].concat(), if call.stream { b"text/event-stream" } else { JSON })
 }
 
 const JSON: &[u8] = b"application/json";

@@ -11,7 +11,7 @@ use proxy_wasm::types::Action;
 
 use super::attempt::Attempt;
 use super::stream::{Step, Stream};
-use super::{JSON, outcome, reject};
+use super::{JSON, outcome, reject, target};
 use crate::attempt::{Outcome, Verdict, retry_after_s, verdict};
 use crate::config::ProviderSeat;
 use crate::host::{self, Side};
@@ -94,12 +94,14 @@ impl Provider {
             strip_headers_of_earlier_attempts();
             // The same key with another body would be a conflict.
             host::remove_header(Side::Request, "idempotency-key");
+            let (path, accept) = target(&self.seat.base_path, self.codec, &call);
+            host::set_header(Side::Request, ":path", path.as_bytes());
+            host::set_header(Side::Request, ":authority", self.seat.authority.as_bytes());
+            host::set_header(Side::Request, "accept", accept);
         } else {
+            // The router seat has set the rest for the first candidate.
             host::remove_header(Side::Request, "x-forwarded-proto");
         }
-        host::set_header(Side::Request, ":path", [self.seat.base_path.as_str(), self.codec.path(&call)].concat().as_bytes());
-        host::set_header(Side::Request, ":authority", self.seat.authority.as_bytes());
-        host::set_header(Side::Request, "accept", if call.stream { b"text/event-stream" } else { JSON });
         for (name, value) in self.codec.headers() {
             host::set_header(Side::Request, name, value.as_bytes());
         }
@@ -176,9 +178,11 @@ impl Provider {
                     attempt.end(Outcome::Malformed, Some(status), None);
                     return self.fail();
                 }
-                let events = header("content-type")
-                    .is_some_and(|value| value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")));
-                self.phase = if attempt.stream() && events {
+                let events = || {
+                    let kind = header("content-type");
+                    kind.is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
+                };
+                self.phase = if attempt.stream() && events() {
                     Phase::Stream(attempt, status, Box::new(Stream::new(self.codec.stream())))
                 } else {
                     Phase::Whole(attempt, status)
@@ -197,7 +201,8 @@ impl Provider {
 
     fn answer_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
         let body = host::body(Side::Response, 0, body_size);
-        let routing = attempt.routing(status);
+        let now_ns = host::now_ns();
+        let routing = attempt.routing(status, now_ns);
         let answer = match self.codec.response(attempt.endpoint(), &attempt.envelope(&routing), &body) {
             // A stream was asked for; whatever else came is no answer, however well it reads.
             Ok(_) if attempt.stream() => Err(Fault::Malformed),
@@ -205,8 +210,8 @@ impl Provider {
         };
         match answer {
             Ok(answer) => {
-                attempt.end(Outcome::Ok, Some(status), None);
-                attempt.settle(answer.usage, answer.produced);
+                attempt.end_at(Outcome::Ok, Some(status), None, now_ns);
+                attempt.settle(answer.usage, answer.produced, now_ns);
                 host::replace_body(Side::Response, body.len(), &answer.body);
                 let length = answer.body.len().to_string();
                 deliver(&attempt, &[(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
@@ -258,7 +263,7 @@ impl Provider {
         let step = stream.take(&attempt, status, &piece, end);
         if stream.over() && !was_over && !matches!(step, Step::Fail(_)) {
             if stream.complete() {
-                attempt.settle(stream.usage(), stream.produced());
+                attempt.settle(stream.usage(), stream.produced(), host::now_ns());
             } else {
                 attempt.settle_late(stream.usage(), stream.produced());
             }
@@ -301,7 +306,7 @@ impl Provider {
         }
         let _ = stream.take(attempt, status, b"", true);
         if stream.complete() {
-            attempt.settle(stream.usage(), stream.produced());
+            attempt.settle(stream.usage(), stream.produced(), host::now_ns());
         } else {
             attempt.settle_late(stream.usage(), stream.produced());
             host::reset();

@@ -39,6 +39,8 @@ enum Phase {
     Body(Arriving, usize),
     /// With the candidates.
     Sent(Sent, Watch),
+    /// The client has all of an answer, whose provider seat has settled everything.
+    Answered,
     /// Answered by us.
     Replied,
 }
@@ -172,6 +174,7 @@ impl Router {
             Some(outcome::REFUSAL) => {
                 host::remove_header(Side::Response, outcome::HEADER);
                 *watch = Watch::Nothing;
+                sent.close(false);
                 return Action::Continue;
             }
             Some(_) => None,
@@ -185,7 +188,11 @@ impl Router {
 
     fn answer_continues(&mut self, body_size: usize, end: bool) -> Action {
         let Phase::Sent(_, watch) = &mut self.phase else { return Action::Continue };
-        match watch.take(body_size, end) {
+        let step = watch.take(body_size, end);
+        if end {
+            self.phase = Phase::Answered;
+        }
+        match step {
             Step::Continue => Action::Continue,
             Step::Hold => Action::Pause,
             Step::Blocked(rejection) => {
@@ -223,7 +230,7 @@ impl HttpContext for Router {
                 Action::Pause
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Answered | Phase::Replied => Action::Pause,
         }
     }
 
@@ -234,7 +241,7 @@ impl HttpContext for Router {
                 self.body_complete(arrived)
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Answered | Phase::Replied => Action::Pause,
         }
     }
 
@@ -250,7 +257,10 @@ impl HttpContext for Router {
         let Phase::Sent(_, watch) = &self.phase else { return Action::Continue };
         match watch.held() {
             Some(held) => self.answer_continues(held, true),
-            None => Action::Continue,
+            None => {
+                self.phase = Phase::Answered;
+                Action::Continue
+            }
         }
     }
 

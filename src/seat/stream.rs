@@ -1,6 +1,7 @@
 //! A streamed answer in the provider seat: bytes of the provider in, bytes for the client out.
 
 use super::attempt::Attempt;
+use crate::host;
 use crate::openai::Usage;
 use crate::provider::{Fault, Progress, StreamCodec};
 use crate::rejection::stream_interrupted;
@@ -60,7 +61,7 @@ impl Stream {
             return Step::More(Vec::new());
         }
         if self.routing.is_empty() {
-            self.routing = attempt.routing(status);
+            self.routing = attempt.routing(status, host::now_ns());
         }
         let mut out = core::mem::take(&mut self.held);
         let mut progress = if self.begun { Progress::Content } else { Progress::Preamble };

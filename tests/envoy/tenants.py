@@ -77,7 +77,7 @@ def kinds(phrases: list[str]) -> dict[str, Kind]:
         "chosen": Kind(1, {}, {"all": {}, "some": {"models": ["meter", "meter-a*"]}}),
         "metered": Kind(90, {"budget": {"usd": 1000, "period": "total"}, "limits": ROOMY}),
         "capped": Kind(8, {"budget": {"usd": 5, "period": "total"}}),
-        "edge": Kind(4, {"budget": {"usd": 30, "period": "total"}}),
+        "edge": Kind(2, {"budget": {"usd": 1000, "period": "total"}}),
         **{period: Kind(4, {"budget": {"usd": 1, "period": period}}) for period in ("day", "week", "month", "total")},
         "cents": Kind(12, CENTS | CALLS),
         "load": Kind(3, {"budget": {"usd": 1_000_000, "period": "total"},

@@ -180,6 +180,16 @@ fn what_waits_goes_in_a_chunk_of_its_own_before_what_ends_it() {
                 finish(0),
             ],
         ),
+        // Whatever a provider invents: it goes on if it is a string, below an index or not.
+        (
+            vec![inside(r#"{"audio":{"id":"a","transcript":"a proj"}}"#), inside(r#"{"x":[{"index":7,"type":"y","z":{"text":"p"}}]}"#)],
+            vec![
+                inside(r#"{"audio":{"id":"a","transcript":"a "}}"#),
+                held(0, r#"{"audio":{"transcript":"proj"}}"#),
+                inside(r#"{"x":[{"index":7,"type":"y","z":{"text":""}}]}"#),
+                held(0, r#"{"x":[{"index":7,"z":{"text":"p"}}]}"#),
+            ],
+        ),
         // Another choice interrupts nothing, and neither does a member that says nothing.
         (
             vec![content.clone(), say(1, "content", "b"), delta(0, r#""role":"assistant","refusal":"""#), say(0, "content", "y")],
@@ -291,6 +301,26 @@ fn the_last_chunk_tells_everything_that_was_done() {
     let routed = finish(0).replace("]}\n", "],\"routing\":{\"adjustments\":[\"earlier\"],\"selected\":\"m\"}}\n");
     assert_eq!(told(&[phrase, routed]), [["earlier".to_owned(), one[0].clone()]]);
     assert_eq!(told(&[say(0, "content", "clean"), finish(0), DONE.into()]), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn what_is_whole_in_an_event_does_not_wait() {
+    let guard = compile(&phrases());
+    for event in [
+        delta(0, r#""annotations":[{"type":"url_citation","url_citation":{"title":"a Project X"}}]"#),
+        delta(0, r#""tool_calls":[{"index":0,"function":{"name":"Project X","arguments":""}}]"#),
+        delta(0, r#""content":["Project X",{"text":"Project X"}]"#),
+        delta(0, r#""a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":"Project X"}}}}}}}}}"#),
+        chunk(r#"{"index":0,"delta":{},"message":{"content":"Project X"}}"#),
+        chunk("").replace("\"choices\"", "\"citations\":[\"Project X\"],\"choices\""),
+        chunk(r#""Project X""#),
+    ] {
+        let (out, blocked) = play(&guard, [event.as_bytes()]);
+        // The notes stand at the end of it, or in a chunk that follows.
+        let expected = event.replace("Project X", "[redacted:p]");
+        let expected = expected.trim_end().strip_suffix('}').expect("an object");
+        assert!(out.starts_with(expected) && out.contains("redacted p in the answer") && blocked.is_none(), "{out}");
+    }
 }
 
 #[test]

@@ -74,21 +74,54 @@ const SHAPES: [Shape; 22] = [
     shape("gsk_", 3, Tail::Plain, 40, 64),
 ];
 
-/// Three bytes with the anchor of each prefix; the less common ones.
+/// The first three bytes of each prefix.
 pub(super) fn signs() -> impl Iterator<Item = [u8; 3]> {
-    SHAPES.iter().filter_map(|shape| shape.prefix.as_bytes().get(shape.anchor.saturating_sub(2)..)?.first_chunk().copied())
+    SHAPES.iter().filter_map(|shape| shape.prefix.as_bytes().first_chunk().copied())
+}
+
+/// Whether a key begins here, in a text that is whole.
+pub(in crate::guard) fn stands_at(text: Text<'_>, start: usize) -> bool {
+    let is = |shape: &Shape| text.has(start, shape.prefix.as_bytes()) && matches!(shape.candidate(text, start), Candidate::Match(_));
+    begins(text, start) && SHAPES.iter().any(is)
 }
 
 /// The key of which the prefix has its anchor at `anchor`, if that stands in a prefix: where it begins,
 /// and whether it is one.
 pub(super) fn around(text: Text<'_>, anchor: usize) -> Option<(usize, Candidate)> {
-    let byte = text.byte(anchor)?;
+    let (before, byte) = (text.byte(anchor.checked_sub(1)?)?, text.byte(anchor)?);
+    if before_anchor(byte) & letter(before) == 0 {
+        return None;
+    }
     SHAPES.iter().find_map(|shape| {
         let start = anchor.checked_sub(shape.anchor)?;
-        let fits = shape.prefix.as_bytes().get(shape.anchor) == Some(&byte);
-        let fits = fits && (text.has(start, shape.prefix.as_bytes()) || text.ends_within(start, shape.prefix.as_bytes()));
+        let prefix = shape.prefix.as_bytes();
+        let fits = prefix.get(shape.anchor) == Some(&byte) && (text.has(start, prefix) || text.ends_within(start, prefix));
         (fits && begins(text, start)).then(|| (start, shape.candidate(text, start)))
     })
+}
+
+/// Bits of the letters that stand before this anchor in prefixes.
+fn before_anchor(anchor: u8) -> u32 {
+    match anchor {
+        b'-' => letter(b'k') | letter(b'r') | letter(b't') | letter(b'a') | letter(b'b') | letter(b'p') | letter(b's'),
+        b'_' => {
+            letter(b'p')
+                | letter(b'o')
+                | letter(b'u')
+                | letter(b's')
+                | letter(b'r')
+                | letter(b'b')
+                | letter(b'f')
+                | letter(b'k')
+                | letter(b'm')
+        }
+        b'I' => letter(b'K') | letter(b'S') | letter(b'A'),
+        _ => 0,
+    }
+}
+
+fn letter(byte: u8) -> u32 {
+    1 << (byte & 31)
 }
 
 /// Where a prefix begins that what follows the text could complete, at `from` or behind it.
@@ -137,7 +170,7 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{finds, finds_nothing};
-    use super::{LONGEST, MAX_PREFIX, SHAPES};
+    use super::{LONGEST, MAX_PREFIX, SHAPES, before_anchor, letter};
     use crate::guard::detect::Detector::ApiKey;
 
     /// Forms that the issuers document, made up; in two pieces, so that nobody who looks for keys in
@@ -220,6 +253,8 @@ mod tests {
     fn the_table_of_shapes_is_well_formed() {
         for shape in &SHAPES {
             assert_eq!(shape.prefix.find(['-', '_', 'I']), Some(shape.anchor), "{}", shape.prefix);
+            let [before, anchor] = shape.prefix.as_bytes()[shape.anchor - 1..=shape.anchor] else { panic!("two bytes") };
+            assert_ne!(before_anchor(anchor) & letter(before), 0, "{}", shape.prefix);
             assert!(shape.prefix.len() <= MAX_PREFIX && shape.prefix.len() + shape.most <= LONGEST, "{}", shape.prefix);
             assert!(shape.least <= shape.most);
         }

@@ -1,5 +1,7 @@
 //! How detectors read a text.
 
+use crate::guard::lanes;
+
 /// A text, or as much of it as is there.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::guard) struct Text<'a> {
@@ -118,21 +120,7 @@ impl<'a> Cursor<'a> {
 /// Where the first digit is.
 pub(super) fn digit(bytes: &[u8]) -> Option<usize> {
     let (blocks, rest) = bytes.as_chunks::<16>();
-    let without = blocks.iter().take_while(|block| !has_digit(block)).count() * 16;
+    let without = blocks.iter().take_while(|block| !lanes::has_digit(block)).count() * 16;
     let rest = if without < blocks.len() * 16 { bytes.get(without..)? } else { rest };
     rest.iter().position(u8::is_ascii_digit).map(|at| without + at)
-}
-
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-fn has_digit(block: &[u8; 16]) -> bool {
-    use core::arch::wasm32::{i8x16_gt, i8x16_lt, i8x16_splat, u64x2, v128_and, v128_any_true};
-    let (words, _) = block.as_chunks::<8>();
-    let word = |index: usize| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
-    let block = u64x2(word(0), word(1));
-    v128_any_true(v128_and(i8x16_gt(block, i8x16_splat(0x2f)), i8x16_lt(block, i8x16_splat(0x3a))))
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-fn has_digit(block: &[u8; 16]) -> bool {
-    block.iter().any(u8::is_ascii_digit)
 }

@@ -5,7 +5,8 @@
 //! belong to (Teddy, after Langdale's in Hyperscan). A register has room for eight signs. More are
 //! united, those first that make the least of false alarms.
 
-use super::frequency;
+use super::frequency::{Chances, likelihood};
+use crate::guard::lanes::{self, Lanes};
 
 /// What a sign announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,12 +42,13 @@ impl Sign {
         Self { kinds, upper: halves(|byte| byte >> 4), lower: halves(|byte| byte & 15) }
     }
 
-    /// How often it is seen in what is none, at so many places.
-    pub(super) fn weight(&self) -> u64 {
+    /// How likely it is seen at a place where there is nothing.
+    pub(super) fn likelihood(&self) -> f32 {
         let halves = |set: u16| (0..16).filter(move |half| set >> half & 1 != 0);
         let bytes = |upper: u16, lower: u16| halves(upper).flat_map(move |upper| halves(lower).map(move |lower| upper << 4 | lower));
         let sets = self.upper.iter().zip(&self.lower);
-        sets.fold(PLACES, |weight, (upper, lower)| weight * frequency::of_any(bytes(*upper, *lower)) / frequency::SCALE)
+        let chances: Vec<Chances> = sets.map(|(upper, lower)| Chances::new(bytes(*upper, *lower))).collect();
+        likelihood(chances.iter())
     }
 
     fn and(&self, other: &Self) -> Self {
@@ -59,8 +61,59 @@ impl Sign {
     }
 }
 
-/// See [`Sign::weight`].
-pub(super) const PLACES: u64 = 1 << 40;
+/// Signs, united to as many as a register has room for, and how likely each is seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Buckets([(Sign, f32); 8]);
+
+impl Buckets {
+    /// Of signs, those united that add least by that.
+    pub(super) fn new(signs: impl Iterator<Item = Sign>) -> Self {
+        let mut list: Vec<(Sign, f32)> = signs.map(|sign| (sign, sign.likelihood())).collect();
+        let added = |a: &(Sign, f32), b: &(Sign, f32)| a.0.and(&b.0).likelihood() - a.1 - b.1;
+        // For each sign what it adds if it is united with each of those before it.
+        let mut pairs: Vec<Vec<f32>> = Vec::new();
+        for sign in &list {
+            pairs.push(list.iter().take(pairs.len()).map(|before| added(before, sign)).collect());
+        }
+        let mut buckets = Self::default();
+        while list.len() > buckets.0.len() {
+            let all = pairs
+                .iter()
+                .enumerate()
+                .flat_map(|(later, row)| row.iter().enumerate().map(move |(before, added)| (later, before, *added)));
+            let Some((later, before, _)) = all.min_by(|a, b| a.2.total_cmp(&b.2)) else { break };
+            let removed = list.remove(later);
+            pairs.remove(later);
+            pairs.iter_mut().skip(later).for_each(|row| drop(row.remove(later)));
+            let Some(united) = list.get_mut(before) else { break };
+            united.0 = united.0.and(&removed.0);
+            united.1 = united.0.likelihood();
+            let united = *united;
+            for (other, sign) in list.iter().enumerate().filter(|(other, _)| *other != before) {
+                let pair = pairs.get_mut(other.max(before)).and_then(|row| row.get_mut(other.min(before)));
+                pair.into_iter().for_each(|pair| *pair = added(&united, sign));
+            }
+        }
+        buckets.0.iter_mut().zip(list).for_each(|(bucket, sign)| *bucket = sign);
+        buckets
+    }
+
+    /// One more, where it adds least.
+    pub(super) fn insert(&mut self, sign: &Sign) {
+        let with = self.0.iter_mut().map(|bucket| {
+            let both = bucket.0.and(sign);
+            (bucket, (both, both.likelihood()))
+        });
+        if let Some((bucket, with)) = with.min_by(|(a, with_a), (b, with_b)| (with_a.1 - a.1).total_cmp(&(with_b.1 - b.1))) {
+            *bucket = with;
+        }
+    }
+
+    /// How likely one is seen at a place where there is nothing.
+    pub(super) fn likelihood(&self) -> f32 {
+        self.0.iter().map(|(_, likelihood)| likelihood).sum()
+    }
+}
 
 /// Places looked at in one go, and bytes needed for it.
 pub(super) const STEP: usize = 32;
@@ -69,147 +122,72 @@ pub(super) const SEEN: usize = 40;
 /// Signs, ready to be looked for.
 #[derive(Debug)]
 pub(super) struct Trigrams {
-    kinds: [Kinds; 8],
-    upper: [lanes::Lanes; 3],
-    lower: [lanes::Lanes; 3],
-    weight: u64,
+    /// For every combination of buckets.
+    kinds: [Kinds; 256],
+    tables: Tables,
+}
+
+/// For the halves of bytes at each place of a sign, in which buckets they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tables {
+    upper: [Lanes; 3],
+    lower: [Lanes; 3],
 }
 
 impl Trigrams {
-    pub(super) fn new(mut signs: Vec<Sign>) -> Self {
-        signs.sort_by_key(|sign| core::cmp::Reverse(sign.weight()));
-        let mut buckets = [Sign::default(); 8];
-        for sign in signs {
-            let more = |bucket: &Sign| bucket.and(&sign).weight() - bucket.weight();
-            if let Some(bucket) = buckets.iter_mut().min_by_key(|bucket| more(bucket)) {
-                *bucket = bucket.and(&sign);
-            }
-        }
+    pub(super) fn new(buckets: &Buckets) -> Self {
         let table = |halves: fn(&Sign) -> [u16; 3]| {
             let mut tables = [[0; 16]; 3];
-            for (bit, bucket) in buckets.iter().enumerate() {
+            for (bit, (bucket, _)) in buckets.0.iter().enumerate() {
                 for (table, halves) in tables.iter_mut().zip(halves(bucket)) {
                     table.iter_mut().enumerate().for_each(|(half, bits)| *bits |= u8::from(halves >> half & 1 != 0) << bit);
                 }
             }
             tables.map(|table| lanes::load(&table))
         };
-        Self {
-            kinds: buckets.map(|bucket| bucket.kinds),
-            upper: table(|sign| sign.upper),
-            lower: table(|sign| sign.lower),
-            weight: buckets.iter().map(Sign::weight).sum(),
+        let mut kinds = [Kinds::default(); 256];
+        for (bits, kinds) in kinds.iter_mut().enumerate() {
+            let those = buckets.0.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 != 0);
+            *kinds = those.fold(Kinds::default(), |all, (_, (bucket, _))| all.and(bucket.kinds));
         }
+        Self { kinds, tables: Tables { upper: table(|sign| sign.upper), lower: table(|sign| sign.lower) } }
     }
 
-    /// How often a sign is seen in what is none, of so many [`PLACES`].
-    pub(super) fn weight(&self) -> u64 {
-        self.weight
-    }
-
-    /// Whether there is a sign at one of the first [`STEP`] places.
-    #[inline]
-    pub(super) fn are_in(&self, text: &[u8; SEEN]) -> bool {
-        lanes::any(self.at::<0>(text), self.at::<16>(text))
+    /// By value.
+    pub(super) fn tables(&self) -> Tables {
+        self.tables
     }
 
     /// The places of signs, and what they announce.
     pub(super) fn places(&self, text: &[u8; SEEN]) -> impl Iterator<Item = (usize, Kinds)> {
-        let words = lanes::words(self.at::<0>(text)).into_iter().chain(lanes::words(self.at::<16>(text)));
-        words
-            .zip((0..).step_by(8))
-            .flat_map(|(word, at)| {
-                let mut left = word;
-                core::iter::from_fn(move || {
-                    let place = (left != 0).then(|| left.trailing_zeros() / 8)?;
-                    let bits = left >> (place * 8) & 0xff;
-                    left &= !(0xff << (place * 8));
-                    Some((at + place as usize, bits))
-                })
+        let words = lanes::words(self.tables.at::<0>(text)).into_iter().chain(lanes::words(self.tables.at::<16>(text)));
+        words.zip((0..).step_by(8)).flat_map(move |(mut word, at)| {
+            core::iter::from_fn(move || {
+                let byte = (word != 0).then(|| word.trailing_zeros() / 8)?;
+                let bits = word >> (byte * 8) & 0xff;
+                word ^= bits << (byte * 8);
+                Some((at + byte as usize, self.kinds.get(bits as usize).copied().unwrap_or_default()))
             })
-            .map(|(at, bits)| {
-                let kinds = self.kinds.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 != 0);
-                (at, kinds.fold(Kinds::default(), |all, (_, kinds)| all.and(*kinds)))
-            })
+        })
+    }
+}
+
+impl Tables {
+    /// Whether there is a sign at one of the first [`STEP`] places.
+    #[inline(always)]
+    pub(super) fn are_in(&self, text: &[u8; SEEN]) -> bool {
+        lanes::any(self.at::<0>(text), self.at::<16>(text))
     }
 
     /// Which buckets have a sign at the places from `AT` on.
-    #[inline]
-    fn at<const AT: usize>(&self, text: &[u8; SEEN]) -> lanes::Lanes {
+    #[inline(always)]
+    fn at<const AT: usize>(&self, text: &[u8; SEEN]) -> Lanes {
         let [upper0, upper1, upper2] = self.upper;
         let [lower0, lower1, lower2] = self.lower;
-        let first = lanes::look_up(upper0, lower0, bytes(text, AT));
-        let second = lanes::look_up(upper1, lower1, bytes(text, AT + 1));
-        let third = lanes::look_up(upper2, lower2, bytes(text, AT + 2));
+        let bytes = |at: usize| lanes::load(text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 16]));
+        let first = lanes::look_up(upper0, lower0, bytes(AT));
+        let second = lanes::look_up(upper1, lower1, bytes(AT + 1));
+        let third = lanes::look_up(upper2, lower2, bytes(AT + 2));
         lanes::and(lanes::and(first, second), third)
-    }
-}
-
-#[inline]
-fn bytes(text: &[u8; SEEN], at: usize) -> &[u8; 16] {
-    text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 16])
-}
-
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod lanes {
-    use core::arch::wasm32::{u8x16_splat, u8x16_swizzle, u16x8_shr, u64x2, u64x2_extract_lane, v128, v128_and, v128_any_true, v128_or};
-
-    pub(super) type Lanes = v128;
-
-    #[inline]
-    pub(super) fn load(bytes: &[u8; 16]) -> Lanes {
-        let (words, _) = bytes.as_chunks::<8>();
-        let word = |index: usize| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
-        u64x2(word(0), word(1))
-    }
-
-    #[inline]
-    pub(super) fn look_up(upper: Lanes, lower: Lanes, bytes: &[u8; 16]) -> Lanes {
-        let half = u8x16_splat(0x0f);
-        let bytes = load(bytes);
-        v128_and(u8x16_swizzle(lower, v128_and(bytes, half)), u8x16_swizzle(upper, v128_and(u16x8_shr(bytes, 4), half)))
-    }
-
-    #[inline]
-    pub(super) fn and(a: Lanes, b: Lanes) -> Lanes {
-        v128_and(a, b)
-    }
-
-    #[inline]
-    pub(super) fn any(a: Lanes, b: Lanes) -> bool {
-        v128_any_true(v128_or(a, b))
-    }
-
-    pub(super) fn words(lanes: Lanes) -> [u64; 2] {
-        [u64x2_extract_lane::<0>(lanes), u64x2_extract_lane::<1>(lanes)]
-    }
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-mod lanes {
-    pub(super) type Lanes = [u8; 16];
-
-    pub(super) fn load(bytes: &[u8; 16]) -> Lanes {
-        *bytes
-    }
-
-    pub(super) fn look_up(upper: Lanes, lower: Lanes, bytes: &[u8; 16]) -> Lanes {
-        let look_up = |table: Lanes, half: u8| table.get(usize::from(half)).copied().unwrap_or(0);
-        bytes.map(|byte| look_up(upper, byte >> 4) & look_up(lower, byte & 15))
-    }
-
-    pub(super) fn and(mut a: Lanes, b: Lanes) -> Lanes {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a &= b);
-        a
-    }
-
-    pub(super) fn any(a: Lanes, b: Lanes) -> bool {
-        a.iter().chain(&b).any(|byte| *byte != 0)
-    }
-
-    pub(super) fn words(lanes: Lanes) -> [u64; 2] {
-        let (words, _) = lanes.as_chunks::<8>();
-        let word = |index: usize| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
-        [word(0), word(1)]
     }
 }

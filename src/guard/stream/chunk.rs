@@ -10,8 +10,8 @@ use crate::openai::scan::{Scan, Stop};
 pub(super) struct Chunk<'t> {
     /// Whether it is one: it has an array of choices.
     pub has_choices: bool,
-    /// How a chunk of our own begins, to go beside it: an open object.
-    pub head: String,
+    /// `id`, `object`, `created` and `model`, as they are written.
+    pub head: [Option<&'t str>; 4],
     /// By index.
     pub choices: Vec<Choice>,
     /// In the order of the event.
@@ -58,18 +58,17 @@ const MAX_PIECES: usize = 256;
 impl<'t> Chunk<'t> {
     /// Reads an event. `look` is given the texts that are whole in it.
     pub(super) fn read(event: &'t str, look: Look<'_, 't>) -> Result<Self, Stop> {
-        let mut chunk = Self { head: "{".to_owned(), ..Self::default() };
+        let mut chunk = Self::default();
         let mut scan = Scan::new(event);
         scan.object(|scan, name| match decode(name).as_deref() {
             Some("choices") if scan.peek() == Some(b'[') => {
                 chunk.has_choices = true;
                 scan.array(|scan, position| chunk.take(scan, position as u64, look))
             }
-            Some("id" | "object" | "created" | "model") => {
-                let comma = if chunk.head.len() > 1 { "," } else { "" };
-                chunk.head.extend([comma, name, ":", scan.value()?]);
-                Ok(())
-            }
+            Some("id") => chunk.note(0, scan),
+            Some("object") => chunk.note(1, scan),
+            Some("created") => chunk.note(2, scan),
+            Some("model") => chunk.note(3, scan),
             _ => whole(look).member(scan, name, 0),
         })?;
         scan.end()?;
@@ -81,6 +80,12 @@ impl<'t> Chunk<'t> {
             same
         });
         Ok(chunk)
+    }
+
+    fn note(&mut self, place: usize, scan: &mut Scan<'t>) -> Result<(), Stop> {
+        let value = scan.value()?;
+        self.head.get_mut(place).into_iter().for_each(|known| *known = Some(value));
+        Ok(())
     }
 
     /// Whether a choice ends.

@@ -10,7 +10,7 @@ use crate::openai::members::encode;
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     all: Vec<Text>,
-    /// How the latest chunk begins: an open object.
+    /// What every chunk has beside its choices, as the latest one said it; each member with a comma before.
     head: String,
     /// What was replaced in all of them.
     pub tally: Tally,
@@ -31,9 +31,13 @@ const MAX_TEXTS: usize = 1024;
 
 impl Texts {
     /// A chunk has come. What it interrupts or ends goes before it, unless it goes on in it.
-    pub(super) fn begin(&mut self, rules: &Rules, chunk: &mut Chunk<'_>, out: &mut Vec<u8>) -> Result<(), RuleIndex> {
-        if self.head.is_empty() || chunk.head.len() > 1 {
-            self.head = core::mem::take(&mut chunk.head);
+    pub(super) fn begin(&mut self, rules: &Rules, chunk: &Chunk<'_>, out: &mut Vec<u8>) -> Result<(), RuleIndex> {
+        if chunk.head.iter().any(Option::is_some) {
+            self.head.clear();
+            let members = ["id", "object", "created", "model"].into_iter().zip(chunk.head);
+            for (name, value) in members.filter_map(|(name, value)| Some((name, value?))) {
+                self.head.extend([",\"", name, "\":", value]);
+            }
         }
         if self.all.len() > MAX_TEXTS {
             self.flush(rules, out)?;
@@ -46,14 +50,20 @@ impl Texts {
         self.flush_where(rules, |text| text.ahead == 0 && chunk.interrupts(text.choice), out)
     }
 
-    /// Takes the next piece of the chunk; returns what of its text may go now. What may go before a
-    /// match that ends the answer goes in a chunk of our own.
-    pub(super) fn say(&mut self, rules: &Rules, piece: &Piece<'_>, finishes: bool, out: &mut Vec<u8>) -> Result<String, RuleIndex> {
-        let index = self.find(piece);
-        let mut said = String::new();
+    /// Takes the next piece of a text; returns what of the text may go now. What may go before a match
+    /// that ends the answer goes in a chunk of our own.
+    pub(super) fn say(
+        &mut self,
+        rules: &Rules,
+        index: usize,
+        written: &str,
+        finishes: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<String, RuleIndex> {
+        let mut said = String::with_capacity(written.len());
         let Some(text) = self.all.get_mut(index) else { return Ok(said) };
         text.ahead = text.ahead.saturating_sub(1);
-        let mut outcome = text.window.push(rules, piece.written, &mut self.tally, &mut said);
+        let mut outcome = text.window.push(rules, written, &mut self.tally, &mut said);
         if finishes && text.ahead == 0 {
             outcome = outcome.and_then(|()| text.window.flush(rules, &mut self.tally, &mut said));
         }
@@ -81,7 +91,7 @@ impl Texts {
     }
 
     /// Which text a piece belongs to; a new one if it is the first.
-    fn find(&mut self, piece: &Piece<'_>) -> usize {
+    pub(super) fn find(&mut self, piece: &Piece<'_>) -> usize {
         let known = self.all.iter().rposition(|text| text.choice == piece.choice && text.path == piece.path);
         known.unwrap_or_else(|| {
             let window = Window::new(piece.json);
@@ -92,7 +102,7 @@ impl Texts {
 
     /// A chunk that says nothing, without the line around it.
     pub(super) fn empty_chunk(&self) -> String {
-        [self.head.as_str(), comma(&self.head), r#""choices":[]}"#].concat()
+        [r#"{"choices":[]"#, &self.head, "}"].concat()
     }
 }
 
@@ -101,15 +111,11 @@ fn write_chunk(head: &str, text: &Text, said: &str, out: &mut Vec<u8>) {
     if said.is_empty() {
         return;
     }
-    out.extend_from_slice(b"data: ");
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(comma(head).as_bytes());
+    out.extend_from_slice(b"data: {");
+    out.extend_from_slice(head.strip_prefix(',').unwrap_or_default().as_bytes());
+    out.extend_from_slice(if head.is_empty() { b"" } else { b"," });
     out.extend_from_slice(format!(r#""choices":[{{"index":{},"delta":{}"#, text.choice, text.path.before).as_bytes());
     encode(said, out);
     out.extend_from_slice(text.path.behind.as_bytes());
     out.extend_from_slice(b",\"finish_reason\":null}]}\n\n");
-}
-
-fn comma(head: &str) -> &'static str {
-    if head.len() > 1 { "," } else { "" }
 }

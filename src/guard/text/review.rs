@@ -36,12 +36,12 @@ impl<'r, 't> Review<'r, 't> {
         }
         let mut hits = Vec::new();
         let several = group.strings.len() > 1;
-        let inside = group.strings.iter().any(|string| self.rules.may_match(string.as_bytes()));
-        if !several && !inside {
+        let in_one = group.strings.iter().any(|string| self.rules.may_match(string.as_bytes()));
+        if !several && !in_one {
             return;
         }
         let (text, ends) = group.decoded();
-        if inside {
+        if in_one {
             search(self.rules, &text, 0, true, &mut hits);
         } else {
             self.look_between("", &text, &ends, &mut hits);
@@ -91,7 +91,7 @@ impl<'r, 't> Review<'r, 't> {
     fn cut(&mut self, group: &Group<'_, 't>, text: &str, ends: &[usize], hits: &[Hit]) {
         let mut quotes = Quotes::default();
         let mut placeholder = |hit: &Hit| {
-            self.tally.add(hit.rule);
+            self.tally.add(hit.rule, 1);
             let bare = group.json && !quotes.open_at(text, hit.range.start);
             self.rules.placeholder(hit.rule, if bare { r#"\""# } else { "" })
         };
@@ -168,7 +168,9 @@ impl Run {
 
     /// Adds what lies on both sides of an end. The rest is found without joining anything.
     fn search(&self, rules: &Rules, hits: &mut Vec<Hit>) {
-        if self.ends.is_empty() {
+        // A text without a backslash is as it would be written.
+        let as_written = memchr::memchr(b'\\', self.text.as_bytes()).is_none();
+        if self.ends.is_empty() || as_written && !rules.may_match(self.text.as_bytes()) {
             return;
         }
         let mut found = Vec::new();
@@ -176,9 +178,9 @@ impl Run {
         let put = self.between.len();
         hits.extend(found.into_iter().filter_map(|Hit { rule, range }| {
             let before = self.ends.partition_point(|end| end + put <= range.start);
-            let inside = self.ends.partition_point(|end| *end < range.end).saturating_sub(before);
+            let across = self.ends.partition_point(|end| *end < range.end).saturating_sub(before);
             let start = self.begins + range.start - before * put;
-            (inside > 0).then(|| Hit { rule, range: start..start + range.len() - inside * put })
+            (across > 0 && range.len() > across * put).then(|| Hit { rule, range: start..start + range.len() - across * put })
         }));
     }
 }
@@ -212,17 +214,16 @@ impl Rules {
 pub(crate) struct Tally(Vec<(RuleIndex, usize)>);
 
 impl Tally {
-    pub(crate) fn add(&mut self, rule: RuleIndex) {
-        match self.0.binary_search_by_key(&rule, |(known, _)| *known) {
-            Ok(at) => self.0.iter_mut().skip(at).take(1).for_each(|(_, times)| *times += 1),
-            Err(at) => self.0.insert(at, (rule, 1)),
+    pub(crate) fn add(&mut self, rule: RuleIndex, times: usize) {
+        let place = self.0.partition_point(|(known, _)| *known < rule);
+        match self.0.get_mut(place) {
+            Some((known, before)) if *known == rule => *before += times,
+            _ => self.0.insert(place, (rule, times)),
         }
     }
 
     pub(crate) fn add_all(&mut self, others: &Self) {
-        for (rule, times) in &others.0 {
-            (0..*times).for_each(|_| self.add(*rule));
-        }
+        others.0.iter().for_each(|(rule, times)| self.add(*rule, *times));
     }
 
     pub(crate) fn sum(&self) -> usize {

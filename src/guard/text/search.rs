@@ -46,10 +46,14 @@ pub(crate) fn search(rules: &Rules, text: &str, from: usize, last: bool, hits: &
         as_written(text, second.iter_mut().map(|hit| &mut hit.range).chain(&mut settled));
         until = settled.map_or(until, |settled| until.min(settled.start));
     }
-    let widened = hits.iter_mut().skip(known).zip(starts).filter(|(hit, start)| hit.range.start < *start);
-    for (hit, _) in widened {
-        if until < hit.range.end && !last {
+    for (hit, start) in hits.iter_mut().skip(known).zip(starts) {
+        let widened = hit.range.start < start;
+        // How far it reaches is not known before the escape it ends in, and the second reading, are.
+        if !last && (hit.range.end > complete.len() || widened && hit.range.end > until) {
             until = until.min(hit.range.start);
+        }
+        if !widened {
+            continue;
         }
         // If the second reading begins the same match behind the escape, the escape stays.
         let behind = second.partition_point(|other| other.range.start <= hit.range.start);
@@ -79,10 +83,15 @@ pub(crate) fn kept_from(text: &str, from: usize) -> usize {
     unit_start(text, at.unwrap_or_default())
 }
 
-/// Sorts hits and unites those that overlap; what two rules name bears the name of that which begins
-/// first.
+/// In the order in which hits begin. Of those that begin together the first is that of the first rule,
+/// whatever their lengths: in a stream the longer one may not be complete yet.
+pub(crate) fn sort(hits: &mut [Hit]) {
+    hits.sort_by_key(|hit| (hit.range.start, hit.rule));
+}
+
+/// Sorts hits and unites those that overlap; what two rules name bears the name of the first.
 pub(crate) fn unite(hits: &mut Vec<Hit>) {
-    hits.sort_by_key(|hit| (hit.range.start, core::cmp::Reverse(hit.range.end), hit.rule));
+    sort(hits);
     hits.dedup_by(|next, earlier| {
         let overlaps = next.range.start < earlier.range.end;
         if overlaps {

@@ -40,7 +40,7 @@ const WORDS: [&str; 20] = [
 
 /// Members whose names and values are all chosen by the caller: `{"type": "…"}` in there is no word
 /// of the API.
-const FREE: [&str; 5] = ["const", "default", "enum", "examples", "metadata"];
+const FREE: [&str; 6] = ["const", "default", "enum", "examples", "input", "metadata"];
 
 /// Members that carry images, sounds and documents.
 const DATA: [&str; 5] = ["b64_json", "data", "file_data", "image_url", "url"];
