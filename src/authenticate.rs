@@ -104,7 +104,8 @@ mod tests {
             Some(&long),
         ];
         for header in headers {
-            assert_eq!(authenticate(&config.workspaces, header).map(|_| ()), Err(Rejection::unauthenticated()));
+            let refused = authenticate(&config.workspaces, header).map(|_| ()).expect_err("no key");
+            assert_eq!((refused.status, refused.body()), (401, Rejection::unauthenticated().body()));
         }
     }
 }

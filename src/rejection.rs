@@ -3,6 +3,7 @@
 //! Messages say what was wrong and what to do; they never repeat keys, prompts or bodies.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::openai::BadRequest;
 use crate::openai::members::NotAnObject;
@@ -29,7 +30,7 @@ pub enum Type {
 }
 
 /// One refusal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Rejection {
     /// HTTP status.
     pub status: u16,
@@ -39,7 +40,7 @@ pub struct Rejection {
     routing: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Error {
     #[serde(rename = "type")]
     kind: Type,
@@ -53,12 +54,12 @@ struct Error {
 }
 
 /// Where a budget stands, for a caller who has reached its cap.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Spending {
     /// The cap, in US dollars.
-    pub limit_usd: f64,
+    pub limit_usd: Box<RawValue>,
     /// Spent in this period, in US dollars.
-    pub spent_usd: f64,
+    pub spent_usd: Box<RawValue>,
     /// When the period ends (RFC 3339, UTC); `None` for a budget for ever.
     pub resets_at: Option<String>,
 }
@@ -102,15 +103,15 @@ impl Rejection {
         rejection
     }
 
-    /// 402 at the cap. `needed_usd` is what the call might have cost.
-    pub fn budget_exceeded(needed_usd: f64, spending: Spending) -> Self {
+    /// 402 at the cap. `needed_usd` is what the call might have cost, `reserved_usd` what others may yet.
+    pub fn budget_exceeded(needed_usd: &str, reserved_usd: &str, spending: Spending) -> Self {
         let until = match &spending.resets_at {
             Some(time) => format!("the budget starts anew at {time}"),
             None => "the budget does not start anew".to_owned(),
         };
         let message = format!(
-            "this call may cost up to ${needed_usd:.6}, and of ${:.2} ${:.6} are spent or set aside for calls under way; {until}; \
-             a lower max_tokens or a cheaper model may still fit",
+            "this call may cost up to ${needed_usd}, and of ${} ${} are spent and ${reserved_usd} set aside for calls under way; \
+             {until}; a lower max_tokens or a cheaper model may still fit",
             spending.limit_usd, spending.spent_usd
         );
         let mut rejection = Self::new(402, Type::BudgetExceeded, Some("budget_exceeded"), message);
@@ -146,7 +147,7 @@ impl Rejection {
     /// 404 for a model the workspace does not have.
     pub fn model_not_found(id: &str, param: impl Into<String>) -> Self {
         let id: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
-        let message = format!("the model `{id}` does not exist or this key may not use it; GET /v1/models lists what it may");
+        let message = format!("the model `{id}` does not exist for this workspace; GET /v1/models lists what it may");
         Self::new(404, Type::ModelNotFound, Some("model_not_found"), message).param(param)
     }
 

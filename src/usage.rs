@@ -1,9 +1,10 @@
 //! `GET /v1/usage`: where the calling key stands with its limits and its workspace's budget.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::authenticate::Caller;
-use crate::config::policy::{NanoUsd, Period};
+use crate::config::policy::{NanoUsd, Period, dollars};
 use crate::host::SharedData;
 use crate::ledger::account::{Account, Scope};
 use crate::ledger::{self, Gauge, Spending, Standing, calendar};
@@ -48,10 +49,10 @@ struct Tokens {
 #[derive(Serialize)]
 struct Budget {
     period: &'static str,
-    limit_usd: f64,
-    spent_usd: f64,
-    reserved_usd: f64,
-    remaining_usd: f64,
+    limit_usd: Box<RawValue>,
+    spent_usd: Box<RawValue>,
+    reserved_usd: Box<RawValue>,
+    remaining_usd: Box<RawValue>,
     resets_at: Option<String>,
 }
 
@@ -104,7 +105,7 @@ fn seconds(gauge: &Gauge) -> f64 {
     gauge.reset_ms as f64 / 1000.0
 }
 
-/// For people and JSON; what is counted stays an integer.
-pub fn usd(amount: NanoUsd) -> f64 {
-    amount.0 as f64 / 1e9
+/// An amount as a JSON number, with all its digits.
+fn usd(amount: NanoUsd) -> Box<RawValue> {
+    RawValue::from_string(dollars(amount)).unwrap_or_default()
 }

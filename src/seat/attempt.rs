@@ -2,6 +2,7 @@
 
 use crate::attempt::Outcome;
 use crate::config::ProviderSeat;
+use crate::config::policy::dollars;
 use crate::estimate;
 use crate::handoff::{Candidate, Plan, Trail, key};
 use crate::health;
@@ -178,10 +179,11 @@ impl Attempt {
     fn note_usage(&self, usage: &Usage, estimated: bool) {
         let mut value = Vec::new();
         usage.write(&mut value);
-        if estimated {
-            value.pop();
-            value.extend_from_slice(br#","estimated":true}"#);
+        value.pop();
+        if let Some(bill) = self.bill_of(usage) {
+            value.extend_from_slice(format!(r#","cost_usd":{}"#, dollars(bill.cost)).as_bytes());
         }
+        value.extend_from_slice(if estimated { br#","estimated":true}"# } else { b"}" });
         host::set_state(key::USAGE, &value);
     }
 

@@ -1,12 +1,15 @@
 //! The decision, once a body is complete: who may answer, whether the guardrails let it through,
 //! whether limits and budget have room for it; then the plan is written and the request goes.
 
+use serde_json::value::RawValue;
+
 use super::gateway::Gateway;
 use super::router::Arriving;
 use super::watch::Watch;
 use super::{JSON, entry, target};
 use crate::attempt::{Bounds, Outcome};
 use crate::config::Workspace;
+use crate::config::policy::{NanoUsd, dollars};
 use crate::guard::Verdict;
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
@@ -14,7 +17,6 @@ use crate::ledger::account::{Account, Booking};
 use crate::ledger::{self, Refusal, Standing, calendar};
 use crate::openai::{Request, Usage};
 use crate::rejection::{Rejection, Spending};
-use crate::usage::usd;
 use crate::{estimate, rank};
 
 /// A call on its way.
@@ -141,12 +143,15 @@ fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, 
         Refusal::Requests { retry_after_ms } => Rejection::rate_limited("requests", seconds(retry_after_ms)),
         Refusal::Tokens { retry_after_ms } => Rejection::rate_limited("tokens", seconds(retry_after_ms)),
         Refusal::Budget { needed } => {
-            let spending = refused.standing.budget.map(|budget| Spending {
-                limit_usd: usd(budget.cap),
-                spent_usd: usd(budget.spent),
+            let budget = refused.standing.budget;
+            let json = |amount| RawValue::from_string(dollars(amount)).unwrap_or_default();
+            let spending = budget.map(|budget| Spending {
+                limit_usd: json(budget.cap),
+                spent_usd: json(budget.spent),
                 resets_at: budget.resets_at_s.map(calendar::rfc3339),
             });
-            Rejection::budget_exceeded(usd(needed), spending.unwrap_or_default())
+            let reserved = budget.map_or(NanoUsd(0), |budget| budget.reserved);
+            Rejection::budget_exceeded(&dollars(needed), &dollars(reserved), spending.unwrap_or_default())
         }
     })
 }

@@ -144,6 +144,12 @@ fn words_after(source: &str, openers: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
+/// `NoProviderAvailable` as serde writes it: `no_provider_available`.
+fn snake(name: &str) -> String {
+    let words = name.chars().flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c.to_ascii_lowercase()]));
+    words.collect::<String>().trim_start_matches('_').to_owned()
+}
+
 #[test]
 fn the_table_of_errors_has_every_code() {
     let rejection = read("src/rejection.rs");
@@ -159,7 +165,11 @@ fn the_table_of_errors_has_every_code() {
     let documented: BTreeSet<String> = rows.iter().filter_map(|row| word(&row[2]).map(str::to_owned)).collect();
     assert_eq!(documented, sent);
     let types: BTreeSet<&str> = rows.iter().filter_map(|row| word(&row[1])).collect();
-    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["invalid_request", "model_not_found", "no_provider_available", "unauthenticated"]);
+    // The variants of `Type`, as they are written.
+    let (_, variants) = rejection.split_once("pub enum Type {").expect("the enum");
+    let variants = variants.split('}').next().unwrap_or_default().lines().map(str::trim).filter(|line| line.ends_with(','));
+    let sent: Vec<String> = variants.map(|name| snake(name.trim_end_matches(','))).collect();
+    assert_eq!(types, sent.iter().map(String::as_str).collect());
 }
 
 #[test]
@@ -168,14 +178,7 @@ fn the_table_of_outcomes_has_every_one() {
     let (_, rest) = source.split_once("pub enum Outcome {").expect("the enum");
     let variants =
         rest.split('}').next().unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    let snake = |name: &str| -> String {
-        let words = name
-            .trim_end_matches(',')
-            .chars()
-            .flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c.to_ascii_lowercase()]));
-        words.collect::<String>().trim_start_matches('_').to_owned()
-    };
-    let outcomes: BTreeSet<String> = variants.map(snake).filter(|name| name != "pending").collect();
+    let outcomes: BTreeSet<String> = variants.map(|name| snake(name.trim_end_matches(','))).filter(|name| name != "pending").collect();
     let documented: BTreeSet<String> = table("outcomes").iter().filter_map(|row| word(&row[0]).map(str::to_owned)).collect();
     assert_eq!(documented, outcomes);
 }

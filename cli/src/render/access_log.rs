@@ -38,7 +38,6 @@ pub(super) fn configuration() -> Value {
             "model": of_filter("model"),
             "attempts": of_filter("trail"),
             "usage": of_filter("usage"),
-            "cost_usd": of_filter("cost"),
         }}}),
     )])
 }
