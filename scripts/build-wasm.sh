@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the filter and leaves it at target/neural_router.wasm. Does nothing when nothing changed.
 #
+# NR_FEATURES=regex          with `patterns` of guardrails
 # NR_WASM_OPT=-O3|-Oz|…|none   what wasm-opt is told; -O3 by default
 
 # shellcheck source=scripts/prelude.sh
@@ -12,7 +13,8 @@ LEVEL=${NR_WASM_OPT:--O3}
 # What rustc's wasm32-wasip1 target emits; wasm-opt refuses instructions of features it was not told of.
 FEATURES=(--enable-simd --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals)
 
-scripts/cargo-wasm.sh build --package neural-router --lib --profile wasm --locked
+scripts/cargo-wasm.sh build --package neural-router --lib --profile wasm --locked \
+  ${NR_FEATURES:+--features "$NR_FEATURES"}
 
 optimizer=none
 if [ "$LEVEL" != none ] && have wasm-opt; then optimizer=$(wasm-opt --version); fi

@@ -36,7 +36,7 @@ pub struct Rejection {
     pub status: u16,
     /// Headers besides `content-type`.
     pub headers: Vec<(&'static str, String)>,
-    error: Error,
+    error: Box<Error>,
     routing: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub struct Spending {
 impl Rejection {
     fn new(status: u16, kind: Type, code: Option<&str>, message: impl Into<String>) -> Self {
         let error = Error { kind, message: message.into(), code: code.map(str::to_owned), param: None, rule: None, spending: None };
-        Self { status, headers: Vec::new(), error, routing: None }
+        Self { status, headers: Vec::new(), error: Box::new(error), routing: None }
     }
 
     fn param(mut self, param: impl Into<String>) -> Self {

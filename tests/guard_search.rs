@@ -24,6 +24,8 @@ type Found = Vec<(String, Range<usize>)>;
 fn found(rules: &Rules, text: &str) -> Found {
     let mut found = Vec::new();
     rules.find(text, |m| found.push((rules.rule(m.rule).expect("a rule").name.clone(), m.range)));
+    assert!(found.is_sorted_by_key(|(_, range)| range.start));
+    found.sort_by_key(|(name, range)| (range.start, std::cmp::Reverse(range.end), name.clone()));
     found
 }
 
@@ -90,7 +92,7 @@ const LETTERS: [&str; 18] = ["a", "a", "a", "b", "b", "A", "B", " ", "é", "É",
 fn phrases_are_found_where_trying_finds_them() {
     let mut random = Random(1);
     let mut total = 0;
-    for _ in 0..4_000 {
+    for _ in 0..2_000 {
         let rules = 1 + random.below(3);
         let phrases: Vec<Vec<String>> = (0..rules)
             .map(|_| {
@@ -112,7 +114,7 @@ fn phrases_are_found_where_trying_finds_them() {
             assert_eq!(found(rules, &text), expected, "{phrases:?} in {text:?}");
         }
     }
-    assert!(total > 50_000, "there is something to find: {total}");
+    assert!(total > 20_000, "there is something to find: {total}");
 }
 
 /// Pieces of what detectors find, and what may stand around them.
@@ -259,7 +261,7 @@ fn a_stream_finds_what_the_whole_text_has_wherever_it_is_cut() {
             }
         }
     }
-    assert!(total > 50_000, "there is something to find: {total}");
+    assert!(total > 20_000, "there is something to find: {total}");
 }
 
 #[test]

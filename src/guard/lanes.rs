@@ -34,7 +34,7 @@ mod imp {
 
     /// Whether a bit is set.
     #[inline]
-    pub(in crate::guard) fn any(a: Lanes, b: Lanes) -> bool {
+    pub(in crate::guard) fn any([a, b]: [Lanes; 2]) -> bool {
         v128_any_true(v128_or(a, b))
     }
 
@@ -67,7 +67,7 @@ mod imp {
         a
     }
 
-    pub(in crate::guard) fn any(a: Lanes, b: Lanes) -> bool {
+    pub(in crate::guard) fn any([a, b]: [Lanes; 2]) -> bool {
         a.iter().chain(&b).any(|byte| *byte != 0)
     }
 

@@ -4,6 +4,7 @@ mod answer;
 mod compile;
 mod detect;
 mod lanes;
+mod order;
 mod patterns;
 mod phrases;
 mod prefilter;

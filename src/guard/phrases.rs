@@ -100,29 +100,18 @@ impl Phrases {
         usize::from(self.state(state).length)
     }
 
-    /// Whether a phrase stands in the text.
-    pub(super) fn stand_in(&self, text: &[u8]) -> bool {
-        let mut state = NOTHING;
-        text.iter().any(|byte| {
-            state = self.next(state, byte.to_ascii_lowercase());
-            state != NOTHING && !self.ends(state).is_empty()
-        })
-    }
-
     /// Whether a phrase stands at the beginning of the text.
     pub(super) fn begin(&self, text: &[u8]) -> bool {
-        let mut state = NOTHING;
-        for byte in text {
-            let byte = byte.to_ascii_lowercase();
-            state = match self.ways(state).iter().find(|way| way.byte == byte) {
-                Some(way) => way.to,
-                None => return false,
-            };
+        let mut bytes = text.iter().map(u8::to_ascii_lowercase);
+        let mut state = bytes.next().map_or(NOTHING, |byte| self.next(NOTHING, byte));
+        while state != NOTHING {
             // A shorter phrase that ends here, too, does not count.
             let length = self.state(state).length;
             if self.ends(state).iter().any(|end| end.length == length) {
                 return true;
             }
+            let way = bytes.next().and_then(|byte| self.ways(state).iter().find(|way| way.byte == byte));
+            state = way.map_or(NOTHING, |way| way.to);
         }
         false
     }
@@ -180,10 +169,10 @@ impl Tree {
     fn insert(&mut self, rule: RuleIndex, phrase: &str) {
         let mut node = NOTHING;
         for letter in phrase.chars() {
-            let cases = cases(letter);
-            let to = self.walk(node, cases.first(), None);
-            for case in cases.others() {
-                self.walk(node, case, Some(to));
+            let [lower, others @ ..] = cases(letter);
+            let to = self.walk(node, lower, None);
+            for other in others {
+                self.walk(node, other, Some(to));
             }
             node = to;
         }
@@ -285,55 +274,45 @@ impl Phrases {
     }
 }
 
-/// A letter in its cases, lower case first; all of the same length in UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cases {
-    cases: [char; 3],
-    count: usize,
-}
-
-impl Cases {
-    fn first(self) -> char {
-        let [first, ..] = self.cases;
-        first
-    }
-
-    fn others(self) -> impl Iterator<Item = char> {
-        self.cases.into_iter().take(self.count).skip(1)
-    }
-
-    /// All of them.
-    pub(super) fn all(self) -> impl Iterator<Item = char> {
-        self.cases.into_iter().take(self.count)
-    }
-}
-
-/// The cases of a letter. Those of ASCII are one: the text is folded. Letters that become two when their
-/// case changes, or others by way of it, have only themselves, but for the sigma at the end of a word.
-pub(super) fn cases(letter: char) -> Cases {
-    if letter.is_ascii() {
-        return Cases { cases: [letter.to_ascii_lowercase(); 3], count: 1 };
-    }
-    if matches!(letter, 'σ' | 'ς' | 'Σ') {
-        return Cases { cases: ['σ', 'Σ', 'ς'], count: 3 };
-    }
-    let lower = |letter: char| single(letter.to_lowercase());
-    let upper = |letter: char| single(letter.to_uppercase());
-    match (lower(letter), upper(letter)) {
-        (Some(low), Some(up))
-            if low != up
-                && [low, up].contains(&letter)
-                && low.len_utf8() == up.len_utf8()
-                && lower(up) == Some(low)
-                && upper(low) == Some(up) =>
-        {
-            Cases { cases: [low, up, up], count: 2 }
-        }
-        _ => Cases { cases: [letter; 3], count: 1 },
-    }
-}
-
-fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
-    let first = letters.next()?;
-    letters.next().is_none().then_some(first)
+/// A letter in its cases, all of the same length in UTF-8; fewer than three repeat. That of ASCII is the lower
+/// one: the text is folded.
+///
+/// By the blocks of Unicode, where nearly all pairs are one apart or at one distance: the tables of the
+/// standard library are 25 KB. Letters without a pair, or with one of another length, have only themselves.
+pub(super) fn cases(letter: char) -> [char; 3] {
+    let code = u32::from(letter);
+    let lower = match code {
+        0x41..=0x5a | 0xc0..=0xd6 | 0xd8..=0xde | 0x391..=0x3a1 | 0x3a3..=0x3ab | 0x410..=0x42f => code + 0x20,
+        0x61..=0x7a | 0xe0..=0xf6 | 0xf8..=0xfe | 0x3b1..=0x3c1 | 0x3c3..=0x3cb | 0x430..=0x44f => code,
+        // Latin, Greek, Cyrillic and Vietnamese letters in pairs, the upper one with the even number...
+        0x100..=0x12f | 0x132..=0x137 | 0x14a..=0x177 | 0x1de..=0x1ef | 0x1f8..=0x21f | 0x222..=0x233 | 0x3d8..=0x3ef => code | 1,
+        0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f | 0x1e00..=0x1e95 | 0x1ea0..=0x1eff => code | 1,
+        // ... or with the odd one.
+        0x139..=0x148 | 0x179..=0x17e | 0x1cd..=0x1dc | 0x4c1..=0x4ce => code + 1 & !1,
+        0x400..=0x40f => code + 0x50,
+        0x450..=0x45f => code,
+        0x531..=0x556 => code + 0x30,
+        0x561..=0x586 => code,
+        0x386 => 0x3ac,
+        0x388..=0x38a => code + 0x25,
+        0x38c => 0x3cc,
+        0x38e | 0x38f => code + 0x3f,
+        0x3c2 => 0x3c3,
+        _ => code,
+    };
+    let upper = match lower {
+        0xe0..=0xf6 | 0xf8..=0xfe | 0x3b1..=0x3c1 | 0x3c3..=0x3cb | 0x430..=0x44f => lower - 0x20,
+        0x100..=0x12f | 0x132..=0x137 | 0x14a..=0x177 | 0x1de..=0x1ef | 0x1f8..=0x21f | 0x222..=0x233 | 0x3d8..=0x3ef => lower - 1,
+        0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f | 0x1e00..=0x1e95 | 0x1ea0..=0x1eff => lower - 1,
+        0x139..=0x148 | 0x179..=0x17e | 0x1cd..=0x1dc | 0x4c1..=0x4ce => lower - 1,
+        0x450..=0x45f => lower - 0x50,
+        0x561..=0x586 => lower - 0x30,
+        0x3ac => 0x386,
+        0x3ad..=0x3af => lower - 0x25,
+        0x3cc => 0x38c,
+        0x3cd | 0x3ce => lower - 0x3f,
+        _ => lower,
+    };
+    let third = if lower == 0x3c3 { 0x3c2 } else { lower };
+    [lower, upper, third].map(|code| char::from_u32(code).unwrap_or(letter))
 }

@@ -1,26 +1,25 @@
-//! Whether a text can be passed on unread, and where phrases may be in it if not.
+//! Whether a text can be passed on unread, and where phrases are in it if not.
 //!
 //! Most bodies hold nothing that a rule names, and to know that one does not need strings or escapes. Every
-//! match contains one of a few signs of three bytes (`trigrams`), or a window of a phrase
-//! (`windows`). Both are looked for in one pass over the JSON text as it is written. What is found is
-//! looked at closely where it stands: by the automaton of the phrases, and by the detectors, told that the
-//! text is JSON.
+//! match contains one of a few signs of three bytes (`signs`), or a window of a phrase (`windows`). Both are
+//! looked for in one pass over the JSON text as it is written. What is found is looked at closely where
+//! it stands: by the automaton of the phrases, and by the detectors, told that the text is JSON.
 //!
 //! What the text could hide: any character may be written `\u0041`, so an escape that stands for a
 //! letter that matters is a sign, too. Other escapes stand for characters that are part of phrases
 //! only; of those phrases the longest stretch without them is looked for, and counts if it is found.
 
-mod frequency;
 mod needle;
-mod trigrams;
+mod signs;
 mod windows;
 
 use super::detect::{self, Detector, Text, Wanted};
 use super::phrases::Phrases;
+use super::{lanes, order};
 use core::ops::Range;
-use needle::{Needle, OneOf};
-use trigrams::{Buckets, Kinds, SEEN, STEP, Sign, Tables, Trigrams};
-use windows::{MAX_WIDTH, Near, Windows};
+use needle::Needle;
+use signs::{ROOM, SEEN, STEP, Sign, Tables};
+use windows::{Near, Windows};
 
 /// What to look for.
 #[derive(Debug)]
@@ -32,28 +31,36 @@ pub(super) struct Prefilter {
     /// There are phrases with letters outside ASCII.
     wide: bool,
     wanted: Wanted,
-    /// Of everything, and of phrases only, if there are any among the signs.
-    signs: Trigrams,
-    phrase_signs: Option<Trigrams>,
-    /// Where phrases may be, seen from a sign of one.
-    near_signs: Vec<Near>,
+    tables: Tables,
+    /// What the signs in the tables announce.
+    kinds: [Kind; ROOM],
+    /// Signs of phrases, if there is no room for them among the others.
+    apart: Option<Tables>,
+    /// Which sign a short phrase has, and where it is, seen from there.
+    short: Vec<(u8, Near)>,
+    /// Of longer phrases.
     windows: Option<Windows>,
-    /// Every how many places there is a sample: 1, 2, 4 or 8, and [`STEP`] if there are no windows.
+    /// Every how many places there is a sample: 2, 4 or 8, and [`STEP`] if there are no windows.
     stride: usize,
 }
 
-/// More phrases among the signs would give an alarm everywhere.
-const MAX_SIGNS_OF_PHRASES: usize = 16;
+/// What a sign announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Email,
+    Number,
+    Key,
+    /// Or a number that begins with `+`.
+    Escape,
+    Phrase,
+}
 
-/// What samples take for each byte of a text at each of the strides, measured in V8, in nanoseconds.
-const STRIDES: [(usize, f32); 5] = [(STEP, 0.0), (8, 0.05), (4, 0.13), (2, 0.28), (1, 0.6)];
+/// Every how many places there may be a sample, and the shortest phrase that has enough windows for that of
+/// which few are in every sentence.
+const STRIDES: [(usize, usize); 3] = [(8, 12), (4, 8), (2, 4)];
 
-/// What a false alarm takes, in nanoseconds, if it is one of samples or of signs.
-const FALSE_SAMPLE: f32 = 15.0;
-const FALSE_SIGN: f32 = 25.0;
-
-/// So many phrases stand for all where that is good enough.
-const ENOUGH_FOR_AN_ESTIMATE: usize = 256;
+/// Phrases that are too short for windows are signs; more would be seen everywhere.
+const MAX_SHORT: usize = 24;
 
 impl Prefilter {
     /// For detectors and phrases, and patterns of which nothing is known.
@@ -67,34 +74,50 @@ impl Prefilter {
                 None => blind_for_phrases = true,
             }
         }
-        needles.sort_by_key(|needle| needle.bytes.len());
-        let mut all = Buckets::new(detector_signs(wanted).chain([escape_sign(wide)]));
-        let Way { stride, width } = cheapest(&needles, all);
-        let (short, long) = needles.split_at(needles.partition_point(|needle| needle.bytes.len() < stride + width - 1));
-        let windows = if stride < STEP { Windows::new(long, stride, width) } else { None };
-        blind_for_phrases |= windows.is_none() && !long.is_empty() || short.len() > MAX_SIGNS_OF_PHRASES;
-        let mut only_phrases = Buckets::default();
-        for needle in short.iter().take(MAX_SIGNS_OF_PHRASES) {
-            all.insert(&sign(needle));
-            only_phrases.insert(&sign(needle));
+        let (mut signs, mut kinds) = detector_signs(wanted, wide);
+        // Samples that are far apart, if only a few phrases have to be signs for that.
+        let few = [ROOM - signs.len(), ROOM, MAX_SHORT];
+        let shorter_than = |least: usize| needles.iter().filter(|needle| needle.bytes.len() < least).count();
+        let ways = few.into_iter().flat_map(|few| STRIDES.into_iter().map(move |(stride, least)| (few, stride, least)));
+        let way = ways.into_iter().find(|(few, _, least)| shorter_than(*least) <= *few).map(|(_, stride, least)| (stride, least));
+        let (stride, least) = way.unwrap_or((STEP, usize::MAX));
+        let short: Vec<&Needle> = needles.iter().filter(|needle| needle.bytes.len() < least).collect();
+        let long: Vec<&Needle> = needles.iter().filter(|needle| needle.bytes.len() >= least).collect();
+        let windows = Windows::new(&long, stride);
+        blind_for_phrases |= way.is_none() || windows.is_none() && !long.is_empty();
+        let mut apart = [Sign::default(); ROOM];
+        let fits = signs.len() + short.len() <= ROOM;
+        let mut nears = Vec::new();
+        for (index, needle) in short.into_iter().take(MAX_SHORT).enumerate() {
+            let from = needle.rarest(needle.bytes.len().min(3));
+            let sign = sign(needle, from);
+            let bit = if fits { signs.len() } else { index % ROOM };
+            if fits {
+                signs.push(sign);
+                kinds.push(Kind::Phrase);
+            } else if let Some(place) = apart.get_mut(bit) {
+                *place = place.or(sign);
+            }
+            nears.push((1 << bit, needle.near(from)));
         }
         Self {
             blind: patterns || blind_for_phrases,
             blind_for_phrases,
             wide,
             wanted,
-            signs: Trigrams::new(&all),
-            phrase_signs: (!short.is_empty()).then(|| Trigrams::new(&only_phrases)),
-            near_signs: near_signs(short),
+            tables: Tables::new(&signs),
+            kinds: core::array::from_fn(|bit| kinds.get(bit).copied().unwrap_or(Kind::Phrase)),
+            apart: (!fits).then(|| Tables::new(&apart)),
+            short: nears,
+            stride: if windows.is_some() { stride } else { STEP },
             windows,
-            stride,
         }
     }
 
     /// `false` only if none of the phrases, and nothing that the detectors find, stands in this text.
     pub(super) fn may_match(&self, json: &[u8], phrases: &Phrases) -> bool {
         let mut look = Look { filter: self, phrases, json, numbers_from: 0 };
-        self.blind || self.any(json, Some(&self.signs), &mut |at, seen| look.at(at, seen))
+        self.blind || self.any(json, &mut |at, seen| look.at(at, seen))
     }
 
     /// Where phrases are in a text that is not written as JSON, in order.
@@ -102,172 +125,132 @@ impl Prefilter {
         if self.blind_for_phrases || text.len() < SEEN {
             return vec![0..text.len()];
         }
-        let mut regions: Vec<Range<usize>> = Vec::new();
-        let mut add = |at: usize, near: &Near| {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let mut add = |at: usize, near: Near| {
             let region = near.region(at, text.len());
-            if near.anywhere || phrases.begin(text.get(region.clone()).unwrap_or_default()) {
-                match regions.last_mut() {
-                    Some(last) if region.start <= last.end && last.start <= region.end => {
-                        *last = region.start.min(last.start)..region.end.max(last.end);
-                    }
-                    _ => regions.push(region),
+            if phrases.begin(text.get(region.clone()).unwrap_or_default()) {
+                match found.last_mut() {
+                    Some(last) if last.start <= region.start && region.start <= last.end => last.end = last.end.max(region.end),
+                    _ => found.push(region),
                 }
             }
         };
-        self.any(text, self.phrase_signs.as_ref(), &mut |at, seen| {
+        self.any(text, &mut |at, seen| {
             match seen {
-                Seen::Window(near) => add(at, &near),
-                Seen::Sign(_) => self.near_signs.iter().for_each(|near| add(at, near)),
+                Seen::Window(near) => add(at, near),
+                Seen::Signs(_) if self.apart.is_some() => {}
+                Seen::Signs(signs) | Seen::Apart(signs) => self.phrases_with(signs).for_each(|near| add(at, near)),
             }
             false
         });
-        regions.sort_unstable_by_key(|region| region.start);
-        regions.dedup_by(|next, last| {
-            let one = next.start <= last.end;
-            if one {
-                last.end = last.end.max(next.end);
+        let mut regions: Vec<Range<usize>> = Vec::new();
+        for region in order::by_key(&found, |region| region.start).filter_map(|at| found.get(at)) {
+            match regions.last_mut() {
+                Some(last) if region.start <= last.end => last.end = last.end.max(region.end),
+                _ => regions.push(region.clone()),
             }
-            one
-        });
+        }
         regions
     }
 
-    /// Reports windows and signs, until one is enough.
-    fn any(&self, text: &[u8], signs: Option<&Trigrams>, enough: Enough<'_>) -> bool {
-        match (self.stride, signs) {
-            (8, None) => self.over::<8, false>(text, &self.signs, enough),
-            (4, None) => self.over::<4, false>(text, &self.signs, enough),
-            (8, Some(signs)) => self.over::<8, true>(text, signs, enough),
-            (4, Some(signs)) => self.over::<4, true>(text, signs, enough),
-            (2, signs) => self.over::<2, true>(text, signs.unwrap_or(&self.signs), enough),
-            (1, signs) => self.over::<1, true>(text, signs.unwrap_or(&self.signs), enough),
-            (_, Some(signs)) => self.over::<STEP, true>(text, signs, enough),
-            (_, None) => false,
-        }
+    /// Where the short phrases are that have one of these signs.
+    fn phrases_with(&self, signs: u8) -> impl Iterator<Item = Near> {
+        self.short.iter().filter(move |(bit, _)| bit & signs != 0).map(|(_, near)| *near)
     }
 
-    fn over<const STRIDE: usize, const SIGNS: bool>(&self, text: &[u8], signs: &Trigrams, enough: Enough<'_>) -> bool {
+    /// Reports windows and signs, until one is enough.
+    fn any(&self, text: &[u8], enough: Enough<'_>) -> bool {
+        let found = match self.stride {
+            8 => self.whole::<8>(text, self.tables, enough),
+            4 => self.whole::<4>(text, self.tables, enough),
+            2 => self.whole::<2>(text, self.tables, enough),
+            _ => self.whole::<STEP>(text, self.tables, enough),
+        };
+        let only_phrases: Enough<'_> = &mut |at, seen| match seen {
+            Seen::Signs(signs) => enough(at, Seen::Apart(signs)),
+            _ => false,
+        };
+        found || self.apart.is_some_and(|tables| self.whole::<STEP>(text, tables, only_phrases))
+    }
+
+    fn whole<const STRIDE: usize>(&self, text: &[u8], tables: Tables, enough: Enough<'_>) -> bool {
+        let steps = text.len().saturating_sub(SEEN) / STEP * STEP;
+        // The last bytes, and then nothing.
+        let mut last = [0; STEP + STEP + SEEN];
+        last.iter_mut().zip(text.get(steps..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        self.over::<STRIDE>(text, (text, 0), tables, enough) || self.over::<STRIDE>(text, (&last, steps), tables, enough)
+    }
+
+    /// Goes over a part of the text, of which the place is given, as far as there are enough bytes.
+    #[inline(never)]
+    fn over<const STRIDE: usize>(&self, text: &[u8], (part, from): (&[u8], usize), tables: Tables, enough: Enough<'_>) -> bool {
         let windows = if STRIDE < STEP { self.windows.as_ref() } else { None };
-        // By value, so that they stay in registers.
-        let tables = signs.tables();
         let mut at = 0;
-        while let Some(seen) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-            // What there is, first: in most steps there is nothing.
-            let (window, sign) = are_in::<STRIDE, SIGNS>(windows, tables, seen);
-            if window && at_windows::<STRIDE>(windows, text, at, seen, enough) || sign && at_signs(signs, at, seen, enough) {
+        while let Some(seen) = part.get(at..).and_then(|rest| rest.first_chunk()) {
+            let window = windows.filter(|windows| windows.are_in::<STRIDE>(seen));
+            let signs = tables.signs(seen);
+            if window.is_some_and(|windows| windows.any(STRIDE, text, from + at, seen, &mut |at, near| enough(at, Seen::Window(near))))
+                || lanes::any(signs) && signs::any(signs, &mut |place, signs| enough(from + at + place, Seen::Signs(signs)))
+            {
                 return true;
             }
             at += STEP;
         }
-        self.rest::<STRIDE, SIGNS>(text, at, signs, enough)
+        false
     }
-
-    /// The last bytes of a text, and then nothing.
-    #[inline(never)]
-    fn rest<const STRIDE: usize, const SIGNS: bool>(&self, text: &[u8], at: usize, signs: &Trigrams, enough: Enough<'_>) -> bool {
-        let windows = if STRIDE < STEP { self.windows.as_ref() } else { None };
-        let mut last = [0; STEP + SEEN];
-        last.iter_mut().zip(text.get(at..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-        [0, STEP].into_iter().any(|from| {
-            let Some(seen) = last.get(from..).and_then(|rest| rest.first_chunk()) else { return false };
-            let (window, sign) = are_in::<STRIDE, SIGNS>(windows, signs.tables(), seen);
-            window && at_windows::<STRIDE>(windows, text, at + from, seen, enough) || sign && at_signs(signs, at + from, seen, enough)
-        })
-    }
-}
-
-/// Whether there is a window, and whether there is a sign.
-#[inline(always)]
-fn are_in<const STRIDE: usize, const SIGNS: bool>(windows: Option<&Windows>, tables: Tables, seen: &[u8; SEEN]) -> (bool, bool) {
-    (windows.is_some_and(|windows| windows.are_in::<STRIDE>(seen)), SIGNS && tables.are_in(seen))
 }
 
 /// What is seen at a place.
+#[derive(Clone, Copy)]
 enum Seen {
     Window(Near),
-    Sign(Kinds),
+    Signs(u8),
+    /// Signs of phrases only.
+    Apart(u8),
 }
 
 type Enough<'a> = &'a mut dyn FnMut(usize, Seen) -> bool;
 
-#[cold]
-#[inline(never)]
-fn at_windows<const STRIDE: usize>(windows: Option<&Windows>, text: &[u8], at: usize, seen: &[u8; SEEN], enough: Enough<'_>) -> bool {
-    windows.is_some_and(|windows| windows.any::<STRIDE>(text, at, seen, |at, near| enough(at, Seen::Window(near))))
-}
-
-#[cold]
-#[inline(never)]
-fn at_signs(signs: &Trigrams, at: usize, seen: &[u8; SEEN], enough: Enough<'_>) -> bool {
-    signs.places(seen).any(|(place, kinds)| enough(at + place, Seen::Sign(kinds)))
-}
-
-/// How phrases are looked for.
-#[derive(Debug, Clone, Copy)]
-struct Way {
-    stride: usize,
-    width: usize,
-}
-
-/// The stride and the width of windows that take the least time, counting false alarms; phrases
-/// that are too short for them become signs, together with `others`. The needles are in the order of their
-/// lengths.
-fn cheapest(needles: &[Needle], others: Buckets) -> Way {
-    // What false alarms take with so many signs of phrases.
-    let mut signs = others;
-    let alarms = needles.iter().take(MAX_SIGNS_OF_PHRASES).map(|needle| {
-        signs.insert(&sign(needle));
-        signs.likelihood() * FALSE_SIGN
-    });
-    let alarms: Vec<f32> = [others.likelihood() * FALSE_SIGN].into_iter().chain(alarms).collect();
-    let ways = STRIDES.into_iter().flat_map(|(stride, cost)| (1..=MAX_WIDTH).map(move |width| (Way { stride, width }, cost)));
-    let costs = ways.filter_map(|(way, cost)| {
-        let (short, long) = needles.split_at(needles.partition_point(|needle| needle.bytes.len() < way.stride + way.width - 1));
-        let alarms = alarms.get(short.len()).filter(|_| (way.stride == STEP) == long.is_empty())?;
-        let some = long.len() / ENOUGH_FOR_AN_ESTIMATE + 1;
-        let samples: f32 = long.iter().step_by(some).map(|needle| needle.rarest(way.stride, way.width).1).sum();
-        Some((cost + alarms + samples * some as f32 / way.stride as f32 * FALSE_SAMPLE, way))
-    });
-    costs.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(Way { stride: STEP, width: 1 }, |(_, way)| way)
-}
-
 /// The rarest three bytes of a phrase, or fewer if it has no more.
-fn sign(needle: &Needle) -> Sign {
-    let width = needle.bytes.len().min(3);
-    let (from, _) = needle.rarest(1, width);
-    let set = |at: usize| if at < width { needle.bytes.get(from + at).map(OneOf::unfolded) } else { None };
-    let set = |at: usize| set(at).unwrap_or_else(|| (0..=u8::MAX).collect());
-    Sign::new(Kinds::PHRASE, [&set(0), &set(1), &set(2)])
+fn sign(needle: &Needle, from: usize) -> Sign {
+    let set = |at: usize| match needle.bytes.get(from + at) {
+        Some([a, b, c]) => vec![*a, *b, *c, a & !0x20, b & !0x20, c & !0x20],
+        None => (0..=u8::MAX).collect(),
+    };
+    Sign::new([&set(0), &set(1), &set(2)])
 }
 
-/// Where phrases may be, seen from a sign of any of them.
-fn near_signs(needles: &[Needle]) -> Vec<Near> {
-    let mut all: Vec<Near> = Vec::new();
-    for needle in needles {
-        let near = needle.near(needle.rarest(1, needle.bytes.len().min(3)).0);
-        match all.iter_mut().find(|other| other.before == near.before && other.escaped == near.escaped) {
-            Some(other) => *other = other.and(near),
-            None => all.push(near),
-        }
+/// What stands in every match of a detector, and in every escape that may stand for a letter that matters: of
+/// ASCII, or any. Those of keys are the prefixes that the detector knows.
+fn detector_signs(wanted: Wanted, wide: bool) -> (Vec<Sign>, Vec<Kind>) {
+    const DIGIT: &[u8] = b"0123456789";
+    const LETTER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const WORD: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-";
+    const NUMBER: Sign = Sign::new([DIGIT, b"0123456789.", DIGIT]);
+    const IBAN: Sign = Sign::new([LETTER, DIGIT, DIGIT]);
+    const PHONE: Sign = Sign::new([b"+", DIGIT, b"0123456789 -.("]);
+    const EMAIL: Sign = Sign::new([WORD, b"@", WORD]);
+    const ESCAPE: Sign = Sign::new([b"\\", b"u", b"0"]);
+    const WIDE_ESCAPE: Sign = Sign::new([b"\\", b"u", b"0123456789ABCDEFabcdef"]);
+    const KEYS: [Sign; 3] =
+        [Sign::new([b"snhrux", b"krfbo", b"-_x"]), Sign::new([b"gn", b"hp", b"pousrm"]), Sign::new([b"Ag", b"KSIl", b"Izp"])];
+    let has = |some: &[Detector]| some.iter().any(|detector| wanted.contains(*detector));
+    let escape = if wide { WIDE_ESCAPE } else { ESCAPE };
+    let escape = if has(&[Detector::Phone]) { escape.or(PHONE) } else { escape };
+    let mut signs = vec![(escape, Kind::Escape)];
+    if has(&[Detector::CreditCard, Detector::Phone, Detector::Ipv4]) {
+        signs.push((NUMBER, Kind::Number));
     }
-    all
-}
-
-fn escape_sign(wide: bool) -> Sign {
-    // Below U+1000 if only ASCII matters.
-    let third: Vec<u8> = if wide { (0..=u8::MAX).collect() } else { vec![b'0'] };
-    Sign::new(Kinds::ESCAPE, [b"\\", b"u", &third])
-}
-
-fn detector_signs(wanted: Wanted) -> impl Iterator<Item = Sign> {
-    Detector::ALL.into_iter().filter(move |detector| wanted.contains(*detector)).flat_map(|detector| {
-        let kind = match detector {
-            Detector::ApiKey => Kinds::KEY,
-            Detector::Email => Kinds::EMAIL,
-            _ => Kinds::NUMBER,
-        };
-        detector.signs().into_iter().map(move |sets| Sign::new(kind, sets.each_ref().map(Vec::as_slice)))
-    })
+    if has(&[Detector::Iban]) {
+        signs.push((IBAN, Kind::Number));
+    }
+    if has(&[Detector::Email]) {
+        signs.push((EMAIL, Kind::Email));
+    }
+    if has(&[Detector::ApiKey]) {
+        signs.extend(KEYS.map(|sign| (sign, Kind::Key)));
+    }
+    signs.into_iter().unzip()
 }
 
 /// A close look at what is found in a JSON text.
@@ -282,19 +265,24 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&mut self, at: usize, seen: Seen) -> bool {
         match seen {
-            Seen::Window(near) => self.phrase(at, &near),
-            Seen::Sign(kinds) => self.sign(at, kinds),
+            Seen::Window(near) => self.phrase(at, near),
+            Seen::Signs(signs) => {
+                (0..).zip(self.filter.kinds).any(|(bit, kind)| signs >> bit & 1 != 0 && self.announced(at, kind, 1 << bit))
+            }
+            Seen::Apart(signs) => self.announced(at, Kind::Phrase, signs),
         }
     }
 
-    fn sign(&mut self, at: usize, kinds: Kinds) -> bool {
+    fn announced(&mut self, at: usize, kind: Kind, signs: u8) -> bool {
         let text = Text::json(self.json);
-        let filter = self.filter;
-        kinds.contain(Kinds::NUMBER) && detect::number_around(filter.wanted, text, at, &mut self.numbers_from)
-            || kinds.contain(Kinds::EMAIL) && detect::email_around(text, at)
-            || kinds.contain(Kinds::KEY) && detect::key_at(text, at)
-            || kinds.contain(Kinds::ESCAPE) && self.escape(at)
-            || kinds.contain(Kinds::PHRASE) && filter.near_signs.iter().any(|near| self.phrase(at, near))
+        let mut number = || detect::number_around(self.filter.wanted, text, at, &mut self.numbers_from);
+        match kind {
+            Kind::Number => number(),
+            Kind::Escape => number() || self.escape(at),
+            Kind::Email => detect::email_around(text, at),
+            Kind::Key => detect::key_around(text, at),
+            Kind::Phrase => self.filter.phrases_with(signs).any(|near| self.phrase(at, near)),
+        }
     }
 
     /// Whether an escape may stand for a character that matters.
@@ -303,9 +291,8 @@ impl Look<'_> {
         digits.is_some_and(|digits| self.filter.wide || digits.starts_with(b"00") && matches!(digits.get(2), Some(b'0'..=b'7')))
     }
 
-    /// Whether a phrase stands so near to a place.
-    fn phrase(&self, at: usize, near: &Near) -> bool {
-        let text = self.json.get(near.region(at, self.json.len())).unwrap_or_default();
-        if near.anywhere { self.phrases.stand_in(text) } else { near.escaped || self.phrases.begin(text) }
+    /// Whether a phrase stands where it is seen.
+    fn phrase(&self, at: usize, near: Near) -> bool {
+        near.escaped || self.phrases.begin(self.json.get(near.region(at, self.json.len())).unwrap_or_default())
     }
 }

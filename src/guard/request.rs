@@ -66,7 +66,7 @@ impl Rules {
 
 impl Review<'_, '_> {
     /// The verdict, with the new body if anything has to change. `what` is the request or the answer.
-    pub(super) fn verdict(mut self, what: &str) -> Verdict {
+    pub(super) fn verdict(self, what: &str) -> Verdict {
         if let Some(rule) = self.blocked {
             return self.rules.blocks(rule);
         }

@@ -1,9 +1,10 @@
 //! The rules of one side of a workspace, and how a text is searched for what they name.
 
 use super::detect::{self, Detector, Text, Wanted};
+use super::patterns::Patterns;
 use super::phrases::Phrases;
 use super::prefilter::Prefilter;
-use super::{Action, Spec};
+use super::{Action, Spec, order};
 use core::ops::Range;
 
 /// The rules for requests, or those for answers, of one workspace, compiled.
@@ -11,6 +12,7 @@ use core::ops::Range;
 pub struct Rules {
     rules: Vec<Rule>,
     phrases: Phrases,
+    patterns: Patterns,
     wanted: Wanted,
     /// Whose the detectors are.
     detectors: Vec<(Detector, RuleIndex)>,
@@ -28,7 +30,7 @@ pub struct Rule {
 
 /// Which of [`Rules`]; see [`Rules::rule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleIndex(u16);
+pub struct RuleIndex(pub(super) u16);
 
 /// A stretch of a text that a rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +60,10 @@ impl Rules {
         let detectors: Vec<_> = detectors.collect();
         let mut wanted = Wanted::default();
         detectors.iter().for_each(|(detector, _)| wanted.insert(*detector));
-        let prefilter = Prefilter::new(wanted, false, terms().map(|(_, term)| term));
-        Self { rules, phrases: Phrases::new(terms()), wanted, detectors, prefilter }
+        let patterns = indexed().flat_map(|(rule, spec)| spec.patterns.iter().map(move |pattern| (rule, pattern.as_str())));
+        let patterns = Patterns::new(patterns);
+        let prefilter = Prefilter::new(wanted, !patterns.is_empty(), terms().map(|(_, term)| term));
+        Self { rules, phrases: Phrases::new(terms()), patterns, wanted, detectors, prefilter }
     }
 
     /// Name and action of a rule.
@@ -70,12 +74,12 @@ impl Rules {
     /// Bytes of the longest match. A stream holds back two more at most.
     pub fn longest(&self) -> usize {
         let detectors = Detector::ALL.into_iter().filter(|detector| self.wanted.contains(*detector));
-        detectors.map(Detector::longest).chain([self.phrases.longest()]).max().unwrap_or(0)
+        detectors.map(Detector::longest).chain([self.phrases.longest(), self.patterns.window() + 2]).max().unwrap_or(0)
     }
 
     /// Everything in a text that is complete, in the order in which it begins. Every byte that belongs
     /// to a match of a rule is in exactly one range of this rule: overlapping matches of one rule are
-    /// reported as one. Ranges of different rules may overlap.
+    /// reported as one. Ranges of different rules may overlap, and begin at the same place in any order.
     pub fn find(&self, text: &str, each: impl FnMut(Match)) {
         self.settled(text, 0, true, each);
     }
@@ -121,6 +125,8 @@ impl Rules {
                 found.add(Match { rule: *rule, range: range.clone(), what: detector.name() });
             }
         }));
+        let undecided = self.patterns.scan(text, from, last, |rule, range| found.add(Match { rule, range, what: "patterns" }));
+        let open = open.min(undecided);
         found.report(open, each);
         open
     }
@@ -163,9 +169,9 @@ impl Found {
     /// Hands over what begins before a place, in order and united.
     fn report(mut self, open: usize, each: impl FnMut(Match)) {
         self.matches.retain(|found| found.range.start < open);
-        self.matches.sort_by_key(|found| (found.range.start, core::cmp::Reverse(found.range.end), found.rule));
         let mut united = Self::new(self.last.len());
-        self.matches.into_iter().for_each(|found| united.add(found));
+        let sorted = order::by_key(&self.matches, |found| found.range.start).filter_map(|at| self.matches.get(at));
+        sorted.for_each(|found| united.add(found.clone()));
         united.matches.into_iter().for_each(each);
     }
 }

@@ -81,10 +81,10 @@ pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> 
     if endpoint != request.endpoint() {
         return Err(Obstacle::Endpoint(request.endpoint()));
     }
-    if let (Some(asked), Some(most)) = (request.dimensions(), model.dimensions) {
-        if asked > u64::from(most) {
-            return Err(Obstacle::Dimensions(most));
-        }
+    if let (Some(asked), Some(most)) = (request.dimensions(), model.dimensions)
+        && asked > u64::from(most)
+    {
+        return Err(Obstacle::Dimensions(most));
     }
     if let Some(bytes) = request.vectors_bytes(model.dimensions).filter(|bytes| *bytes > MAX_VECTORS_BYTES) {
         return Err(Obstacle::Vectors(bytes));

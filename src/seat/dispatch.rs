@@ -125,8 +125,11 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     Ok((Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
 }
 
+/// A body with placeholders, and what they stand for.
+type Redacted = (Vec<u8>, Vec<String>);
+
 /// What the guardrails say of a request: nothing, or the body with what they took out of it.
-fn inspect(workspace: &Workspace, request: &Request<'_>) -> Result<Option<(Vec<u8>, Vec<String>)>, Rejection> {
+fn inspect(workspace: &Workspace, request: &Request<'_>) -> Result<Option<Redacted>, Rejection> {
     let guard = &workspace.guard;
     if let Some(rule) = guard.exceeds(&request.counts()) {
         return Err(Rejection::guardrail(rule));

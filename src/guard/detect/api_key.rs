@@ -34,6 +34,9 @@ const MAX_PREFIX: usize = "github_pat_".len();
 /// Bytes of the longest match.
 pub(super) const LONGEST: usize = MAX_PREFIX + MAX_TAIL;
 
+/// Where prefixes have three bytes that are in no word; see `KEYS` in the prefilter.
+const SIGNS: [usize; 3] = [0, 1, 4];
+
 const fn shape(prefix: &'static str, anchor: usize, tail: Tail, least: usize, most: usize) -> Shape {
     Shape { prefix, anchor, tail, least, most }
 }
@@ -74,15 +77,13 @@ const SHAPES: [Shape; 22] = [
     shape("gsk_", 3, Tail::Plain, 40, 64),
 ];
 
-/// The first three bytes of each prefix.
-pub(super) fn signs() -> impl Iterator<Item = [u8; 3]> {
-    SHAPES.iter().filter_map(|shape| shape.prefix.as_bytes().first_chunk().copied())
-}
-
-/// Whether a key begins here, in a text that is whole.
-pub(in crate::guard) fn stands_at(text: Text<'_>, start: usize) -> bool {
-    let is = |shape: &Shape| text.has(start, shape.prefix.as_bytes()) && matches!(shape.candidate(text, start), Candidate::Match(_));
-    begins(text, start) && SHAPES.iter().any(is)
+/// Whether a key has its sign here, in a text that is whole.
+pub(in crate::guard) fn stands_around(text: Text<'_>, sign: usize) -> bool {
+    SIGNS.into_iter().any(|offset| {
+        let Some(start) = sign.checked_sub(offset).filter(|start| begins(text, *start)) else { return false };
+        let mut shapes = SHAPES.iter().filter(|shape| shape.sign() == offset && text.has(start, shape.prefix.as_bytes()));
+        shapes.any(|shape| matches!(shape.candidate(text, start), Candidate::Match(_)))
+    })
 }
 
 /// The key of which the prefix has its anchor at `anchor`, if that stands in a prefix: where it begins,
@@ -136,6 +137,16 @@ fn begins(text: Text<'_>, start: usize) -> bool {
 }
 
 impl Shape {
+    /// Where in the prefix the three bytes stand that the prefilter looks for.
+    fn sign(&self) -> usize {
+        let [_, gsk, github] = SIGNS;
+        match self.prefix {
+            "gsk_" => gsk,
+            "github_pat_" => github,
+            _ => 0,
+        }
+    }
+
     fn candidate(&self, text: Text<'_>, start: usize) -> Candidate {
         let mut cursor = Cursor::new(text, start);
         for expected in self.prefix.bytes() {

@@ -14,7 +14,7 @@ mod phone;
 mod search;
 mod text;
 
-pub(super) use api_key::stands_at as key_at;
+pub(super) use api_key::stands_around as key_around;
 pub(super) use search::{email_around, number_around, scan};
 use text::Cursor;
 pub(super) use text::Text;
@@ -63,23 +63,6 @@ impl Detector {
             Self::Iban => "iban",
             Self::Ipv4 => "ipv4",
             Self::Phone => "phone",
-        }
-    }
-
-    /// Sets of three bytes that follow each other: a match contains three such bytes of one of them.
-    pub(super) fn signs(self) -> Vec<[Vec<u8>; 3]> {
-        let digits = || (b'0'..=b'9').collect::<Vec<u8>>();
-        let letters = || (b'A'..=b'Z').chain(b'a'..=b'z');
-        match self {
-            Self::ApiKey => api_key::signs().map(|sign| sign.map(|byte| vec![byte])).collect(),
-            Self::CreditCard => vec![[digits(), digits(), digits()]],
-            Self::Email => {
-                let word = || letters().chain(b'0'..=b'9');
-                vec![[word().chain(*b"._%+-").collect(), vec![b'@'], word().collect()]]
-            }
-            Self::Iban => vec![[letters().collect(), digits(), digits()]],
-            Self::Ipv4 => vec![[digits(), vec![b'.'], digits()]],
-            Self::Phone => vec![[vec![b'+'], digits(), digits().into_iter().chain(*b" -.(").collect()], [digits(), digits(), digits()]],
         }
     }
 

@@ -1,6 +1,5 @@
 //! A phrase, as it may stand in a text and in JSON.
 
-use super::frequency::{Chances, likelihood};
 use super::windows::Near;
 use crate::guard::phrases::cases;
 
@@ -13,13 +12,8 @@ pub(super) struct Needle {
     behind: usize,
 }
 
-/// What a byte may be.
-#[derive(Debug)]
-pub(super) struct OneOf {
-    /// Folded.
-    bytes: Vec<u8>,
-    chances: Chances,
-}
+/// What a byte may be, folded; some of them may be the same.
+pub(super) type OneOf = [u8; 3];
 
 /// As upper and lower case of ASCII are alike, and some other characters too.
 pub(super) fn fold(byte: u8) -> u8 {
@@ -30,60 +24,46 @@ impl Needle {
     /// `None` if every character of the phrase has an escape of its own.
     pub(super) fn new(phrase: &str) -> Option<Self> {
         let mut bytes: Vec<OneOf> = Vec::new();
-        let mut escapes = Vec::new();
+        // The longest stretch, and the one that goes on.
+        let (mut longest, mut from) = (0..0, 0);
         for letter in phrase.chars() {
-            if letter.is_ascii_control() || matches!(letter, '"' | '\\' | '/') {
-                escapes.push(bytes.len());
+            let escaped = letter.is_ascii_control() || matches!(letter, '"' | '\\' | '/');
+            for at in 0..letter.len_utf8() {
+                bytes.push(cases(letter).map(|letter| letter.encode_utf8(&mut [0; 4]).as_bytes().get(at).map_or(0, |byte| fold(*byte))));
             }
-            let byte = |letter: char, at: usize| letter.encode_utf8(&mut [0; 4]).as_bytes().get(at).copied();
-            let one_of = |at: usize| OneOf::new(cases(letter).all().filter_map(|letter| byte(letter, at)));
-            bytes.extend((0..letter.len_utf8()).map(one_of));
+            if escaped {
+                from = bytes.len();
+            } else if bytes.len() - from > longest.len() {
+                longest = from..bytes.len();
+            }
         }
-        let total = bytes.len();
-        let begins = [0].into_iter().chain(escapes.iter().map(|at| at + 1));
-        let ends = escapes.iter().copied().chain([total]);
-        let (from, to) = begins.zip(ends).max_by_key(|(from, to)| to - from)?;
-        let bytes: Vec<OneOf> = bytes.into_iter().skip(from).take(to - from).collect();
-        (!bytes.is_empty()).then_some(Self { bytes, before: from, behind: total - to })
+        let behind = bytes.len() - longest.end;
+        let bytes = bytes.get(longest.clone())?.to_vec();
+        (!bytes.is_empty()).then_some(Self { bytes, before: longest.start, behind })
     }
 
     /// Where the phrase is, seen from a place in the needle.
     pub(super) fn near(&self, at: usize) -> Near {
         let count = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
         let behind = self.bytes.len() + self.behind - at;
-        Near { before: count(self.before + at), behind: count(behind), anywhere: false, escaped: self.before + self.behind > 0 }
+        Near { before: count(self.before + at), behind: count(behind), escaped: self.before + self.behind > 0 }
     }
 
-    /// Where the windows begin that are the rarest of so many in a row, and how likely it is that one of them is seen
-    /// at a place where the phrase is not.
-    pub(super) fn rarest(&self, windows: usize, width: usize) -> (usize, f32) {
-        let likelihood = |window: &[OneOf]| likelihood(window.iter().map(|byte| &byte.chances));
-        let likelihoods: Vec<f32> = self.bytes.windows(width).map(likelihood).collect();
-        let sums = likelihoods.windows(windows).map(|likelihoods| likelihoods.iter().sum::<f32>());
-        sums.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or((0, 1.0))
+    /// Where the rarest so many bytes begin.
+    pub(super) fn rarest(&self, length: usize) -> usize {
+        let rarity = |stretch: &[OneOf]| stretch.iter().map(|[byte, ..]| rarity(*byte)).sum::<u32>();
+        let stretches = self.bytes.windows(length).map(rarity).enumerate();
+        stretches.max_by_key(|(_, rarity)| *rarity).map_or(0, |(at, _)| at)
     }
 }
 
-impl OneOf {
-    fn new(bytes: impl Iterator<Item = u8>) -> Self {
-        let mut bytes: Vec<u8> = bytes.map(fold).collect();
-        bytes.sort_unstable();
-        bytes.dedup();
-        let chances = Chances::new((0..=u8::MAX).filter(|byte| bytes.contains(&fold(*byte))));
-        Self { bytes, chances }
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// If it is one.
-    pub(super) fn only(&self) -> Option<u8> {
-        self.bytes.first().copied().filter(|_| self.bytes.len() == 1)
-    }
-
-    /// All bytes that are one of them when they are folded.
-    pub(super) fn unfolded(&self) -> Vec<u8> {
-        (0..=u8::MAX).filter(|byte| self.bytes.contains(&fold(*byte))).collect()
+/// How seldom a folded byte is in texts: of how many characters it is one, as a power of two, in English.
+fn rarity(byte: u8) -> u32 {
+    /// Of `a` to `z`.
+    const LETTERS: &[u8; 26] = b"46553664497554469443557747";
+    match byte {
+        b' ' => 3,
+        b'a'..=b'z' => LETTERS.get(usize::from(byte - b'a')).map_or(0, |digit| u32::from(digit - b'0')),
+        _ => 8,
     }
 }

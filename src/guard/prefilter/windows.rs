@@ -5,27 +5,19 @@
 //! are, where signs of three bytes would give false alarms all the time.
 
 use super::needle::{Needle, OneOf, fold};
-use super::trigrams::{SEEN, STEP};
+use super::signs::{SEEN, STEP};
+use crate::guard::order;
 use core::ops::Range;
 
-/// Entries of the table: a power of two. If one of a hundred is used, one of fifty of the texts that are
-/// looked at in one go seems to have a window for no other reason.
+/// Entries of the table. If one of a hundred is used, one of fifteen of the texts that are looked at in one go
+/// seems to have a window for no other reason.
 const SLOTS: usize = 1 << 16;
 
-/// Slots that a page has.
-const PAGE: usize = 1 << 8;
-
-/// Beyond that there is no use in it, and more than a page can count.
+/// Beyond that there is no use in it.
 const MAX_WINDOWS: usize = SLOTS / 4;
 
-/// Where the number of a slot begins in a hash.
-const SLOT_SHIFT: u32 = u64::BITS - SLOTS.trailing_zeros();
-
 /// Bytes of the longest window.
-pub(super) const MAX_WIDTH: usize = 8;
-
-/// More that share a slot are not told apart.
-const MAX_SHARING: usize = 16;
+const MAX_WIDTH: usize = 8;
 
 /// 2^64 divided by the golden ratio.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -35,17 +27,16 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(super) struct Windows {
     /// Carries the bytes of a window, and no others, into the upper bits of the product.
     multiplier: u64,
-    /// 0, or the place of the slot's first window among those of its page, from 1.
+    /// How many windows there are.
     slots: Box<[u8; SLOTS]>,
-    /// Where the windows of each page begin.
-    pages: Vec<u32>,
-    /// With their slots, in order.
-    windows: Vec<(usize, Window)>,
+    /// In the order of their slots.
+    windows: Vec<Window>,
 }
 
 /// A window, and what else of the phrase eight bytes can tell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
+    slot: u16,
     /// Folded bytes, and which of them count; the first stands so many bytes before the window.
     bytes: u64,
     mask: u64,
@@ -59,65 +50,47 @@ pub(super) struct Near {
     /// It begins so many bytes before, and ends so many behind.
     pub(super) before: u16,
     pub(super) behind: u16,
-    /// It may begin anywhere between.
-    pub(super) anywhere: bool,
     /// In JSON it is longer: a part of it is written as escapes.
     pub(super) escaped: bool,
 }
 
 impl Near {
-    /// Of a text of so many bytes.
-    pub(super) fn region(&self, at: usize, length: usize) -> Range<usize> {
+    /// In a text of so many bytes.
+    pub(super) fn region(self, at: usize, length: usize) -> Range<usize> {
         at.saturating_sub(self.before.into())..length.min(at + usize::from(self.behind))
-    }
-
-    /// Either.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            before: self.before.max(other.before),
-            behind: self.behind.max(other.behind),
-            anywhere: self.anywhere || other.anywhere || self.before != other.before,
-            escaped: self.escaped || other.escaped,
-        }
     }
 }
 
 impl Windows {
-    /// With a sample at every `stride`th place, for needles that have at least `stride + width - 1` bytes.
-    /// `None` if there are too many.
-    pub(super) fn new(needles: &[Needle], stride: usize, width: usize) -> Option<Self> {
+    /// With a sample at every `stride`th place, for needles that have at least so many bytes. `None` if there are
+    /// none of those, or too many, or too many that look the same.
+    pub(super) fn new(needles: &[&Needle], stride: usize) -> Option<Self> {
+        let shortest = needles.iter().map(|needle| needle.bytes.len()).min()?;
+        let width = (shortest + 1 - stride).min(MAX_WIDTH);
         let multiplier = MULTIPLIER << (8 * (MAX_WIDTH - width));
-        let mut list: Vec<(usize, Window)> = Vec::new();
+        let mut list: Vec<Window> = Vec::new();
         for needle in needles {
-            let from = needle.rarest(stride, width).0;
+            let from = needle.rarest(stride + width - 1);
             for from in from..from + stride {
                 let window = Window::new(needle, from);
                 let bytes = needle.bytes.get(from..from + width)?;
-                each_word(bytes, 0, 0, &mut |word| list.push((slot(word, multiplier), window)));
+                each_word(bytes, 0, 0, &mut |word| list.push(Window { slot: slot(word, multiplier) as u16, ..window }));
             }
             if list.len() > MAX_WINDOWS {
                 return None;
             }
         }
-        list.sort_by_key(|(slot, _)| *slot);
-        let mut windows: Vec<(usize, Window)> = Vec::new();
-        for same in list.chunk_by(|(a, _), (b, _)| a == b) {
-            match same.first() {
-                Some((slot, first)) if same.len() > MAX_SHARING => {
-                    let near = same.iter().fold(first.near, |near, (_, window)| near.and(window.near));
-                    windows.push((*slot, Window { bytes: 0, mask: 0, back: 0, near }));
-                }
-                _ => windows.extend(same),
+        let mut slots = vec![0_u8; SLOTS];
+        let mut windows: Vec<Window> = Vec::with_capacity(list.len());
+        for window in order::by_key(&list, |window| window.slot.into()).filter_map(|at| list.get(at)) {
+            let used = slots.get_mut(usize::from(window.slot))?;
+            // The same phrase may be in several rules.
+            if windows.iter().rev().take((*used).into()).all(|other| other != window) {
+                *used = used.checked_add(1)?;
+                windows.push(*window);
             }
         }
-        let begin = |page: usize| windows.partition_point(|(slot, _)| *slot < page * PAGE);
-        let pages: Vec<u32> = (0..SLOTS / PAGE).filter_map(|page| u32::try_from(begin(page)).ok()).collect();
-        let mut slots = vec![0; SLOTS];
-        for (index, (slot, _)) in windows.iter().enumerate().rev() {
-            let place = index - begin(slot / PAGE);
-            slots.get_mut(*slot).into_iter().try_for_each(|used| Some(*used = u8::try_from(place + 1).ok()?))?;
-        }
-        Some(Self { multiplier, slots: slots.into_boxed_slice().try_into().ok()?, pages, windows })
+        Some(Self { multiplier, slots: slots.into_boxed_slice().try_into().ok()?, windows })
     }
 
     /// Whether there may be a window at one of the samples among the first [`STEP`] places.
@@ -125,40 +98,33 @@ impl Windows {
     pub(super) fn are_in<const STRIDE: usize>(&self, text: &[u8; SEEN]) -> bool {
         let mut any = 0;
         for sample in 0..STEP / STRIDE {
-            any |= self.slots.get(self.slot(text, sample * STRIDE)).copied().unwrap_or(0);
+            let slot = slot(word(text, sample * STRIDE), self.multiplier);
+            any |= self.slots.get(slot).copied().unwrap_or(0);
         }
         any != 0
     }
 
     /// Reports windows at the first [`STEP`] places behind `at`, until one is enough.
-    pub(super) fn any<const STRIDE: usize>(
+    #[cold]
+    #[inline(never)]
+    pub(super) fn any(
         &self,
+        stride: usize,
         text: &[u8],
         at: usize,
         seen: &[u8; SEEN],
-        mut enough: impl FnMut(usize, Near) -> bool,
+        enough: &mut dyn FnMut(usize, Near) -> bool,
     ) -> bool {
-        for sample in 0..STEP / STRIDE {
-            let slot = self.slot(seen, sample * STRIDE);
-            let used = self.slots.get(slot).copied().unwrap_or(0);
-            let at = at + sample * STRIDE;
-            if used != 0 && self.of_slot(slot, used).any(|window| window.stands_at(text, at) && enough(at, window.near)) {
-                return true;
-            }
-        }
-        false
+        (0..STEP).step_by(stride).any(|place| {
+            let slot = slot(word(seen, place), self.multiplier);
+            let at = at + place;
+            self.slots.get(slot) != Some(&0) && self.of_slot(slot).any(|window| window.stands_at(text, at) && enough(at, window.near))
+        })
     }
 
-    #[inline(always)]
-    fn slot(&self, text: &[u8; SEEN], at: usize) -> usize {
-        let bytes = text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 8]);
-        slot(fold_word(u64::from_le_bytes(*bytes)), self.multiplier)
-    }
-
-    fn of_slot(&self, slot: usize, used: u8) -> impl Iterator<Item = &Window> {
-        let page = self.pages.get(slot / PAGE).map_or(0, |page| *page as usize);
-        let windows = self.windows.get(page + usize::from(used) - 1..).unwrap_or_default();
-        windows.iter().take_while(move |(of, _)| *of == slot).map(|(_, window)| window)
+    fn of_slot(&self, slot: usize) -> impl Iterator<Item = &Window> {
+        let first = self.windows.partition_point(|window| usize::from(window.slot) < slot);
+        self.windows.iter().skip(first).take_while(move |window| usize::from(window.slot) == slot)
     }
 }
 
@@ -168,40 +134,48 @@ impl Window {
     fn new(needle: &Needle, from: usize) -> Self {
         let begin = from.min(needle.bytes.len().saturating_sub(8));
         let (mut bytes, mut mask) = (0, 0);
-        for (at, byte) in needle.bytes.iter().skip(begin).take(8).enumerate() {
-            if let Some(byte) = byte.only() {
-                bytes |= u64::from(byte) << (8 * at);
-                mask |= 0xff << (8 * at);
+        for ([byte, others @ ..], shift) in needle.bytes.iter().skip(begin).zip((0..u64::BITS).step_by(8)) {
+            if others.iter().all(|other| other == byte) {
+                bytes |= u64::from(*byte) << shift;
+                mask |= 0xff << shift;
             }
         }
-        Self { bytes, mask, back: u8::try_from(from - begin).unwrap_or(0), near: needle.near(from) }
+        Self { slot: 0, bytes, mask, back: (from - begin) as u8, near: needle.near(from) }
     }
 
     fn stands_at(&self, text: &[u8], at: usize) -> bool {
-        let Some(from) = at.checked_sub(self.back.into()) else { return false };
-        let rest = text.get(from..).unwrap_or_default();
-        let bytes = rest.first_chunk().copied().unwrap_or_else(|| {
-            let mut bytes = [0; 8];
-            bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            bytes
-        });
+        let Some(rest) = at.checked_sub(self.back.into()).and_then(|from| text.get(from..)) else { return false };
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         (fold_word(u64::from_le_bytes(bytes)) ^ self.bytes) & self.mask == 0
     }
 }
 
-#[inline]
+#[inline(always)]
 fn slot(word: u64, multiplier: u64) -> usize {
-    (word.wrapping_mul(multiplier) >> SLOT_SHIFT) as usize
+    (word.wrapping_mul(multiplier) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
 
+#[inline(always)]
+fn word(text: &[u8; SEEN], at: usize) -> u64 {
+    let bytes = text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 8]);
+    fold_word(u64::from_le_bytes(*bytes))
+}
+
+#[inline(always)]
 fn fold_word(word: u64) -> u64 {
     word | u64::from_le_bytes([fold(0); 8])
 }
 
 /// All words that a window may be.
 fn each_word(window: &[OneOf], word: u64, shift: u32, each: &mut dyn FnMut(u64)) {
-    match window {
-        [] => each(word),
-        [first, rest @ ..] => first.bytes().iter().for_each(|byte| each_word(rest, word | u64::from(*byte) << shift, shift + 8, each)),
+    let [first, rest @ ..] = window else { return each(word) };
+    let [byte, second, third] = *first;
+    each_word(rest, word | u64::from(byte) << shift, shift + 8, each);
+    if second != byte {
+        each_word(rest, word | u64::from(second) << shift, shift + 8, each);
+    }
+    if third != byte && third != second {
+        each_word(rest, word | u64::from(third) << shift, shift + 8, each);
     }
 }

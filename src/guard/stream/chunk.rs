@@ -51,6 +51,9 @@ pub(super) struct Path {
 /// Deeper than any delta of the API; what lies below is taken as a whole.
 const MAX_DEPTH: usize = 8;
 
+/// Eight times what the API allows.
+const MAX_CHOICES: usize = 1024;
+
 /// More than a chunk has: a text for each of 128 choices, or of as many tools. Whatever is beyond is
 /// taken as a whole.
 const MAX_PIECES: usize = 256;
@@ -72,13 +75,6 @@ impl<'t> Chunk<'t> {
             _ => whole(look).member(scan, name, 0),
         })?;
         scan.end()?;
-        chunk.choices.sort_by_key(|choice| choice.index);
-        chunk.choices.dedup_by(|twice, first| {
-            let same = twice.index == first.index;
-            first.finishes |= same && twice.finishes;
-            first.speaks |= same && twice.speaks;
-            same
-        });
         Ok(chunk)
     }
 
@@ -139,7 +135,17 @@ impl<'t> Chunk<'t> {
             let mut reader = Delta { pieces: &mut self.pieces, choice: &mut choice, path: Path::default(), look };
             reader.object(&mut Scan::new(delta), 0)?;
         }
-        self.choices.push(choice);
+        if self.choices.len() > MAX_CHOICES {
+            return Err(Stop::TooMany);
+        }
+        let place = self.choices.partition_point(|known| known.index < choice.index);
+        match self.choices.get_mut(place) {
+            Some(known) if known.index == choice.index => {
+                known.finishes |= choice.finishes;
+                known.speaks |= choice.speaks;
+            }
+            _ => self.choices.insert(place, choice),
+        }
         Ok(())
     }
 }

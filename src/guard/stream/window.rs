@@ -3,7 +3,7 @@
 use crate::guard::text::Quotes;
 use crate::guard::text::escape::decode;
 use crate::guard::text::review::{Tally, first_block};
-use crate::guard::text::search::{Hit, MAX_HITS, kept_from, search, sort};
+use crate::guard::text::search::{Hit, MAX_HITS, kept_from, search, unite};
 use crate::guard::{RuleIndex, Rules};
 
 /// A text of an answer.
@@ -60,12 +60,11 @@ impl Window {
     fn release(&mut self, rules: &Rules, last: bool, tally: &mut Tally, out: &mut String) -> Result<usize, RuleIndex> {
         let mut hits = Vec::new();
         let until = search(rules, &self.text, self.from, last, &mut hits);
-        sort(&mut hits);
-        let block = if hits.len() > MAX_HITS { hits.first() } else { first_block(rules, &hits) };
-        let clean_until = block.map_or(until, |block| block.range.start);
-        for hit in hits.iter().take_while(|hit| hit.range.start < clean_until) {
-            self.replace(rules, hit, tally, out);
-        }
+        let block = if hits.len() > MAX_HITS { hits.first() } else { first_block(rules, &hits) }.cloned();
+        let clean_until = block.as_ref().map_or(until, |block| block.range.start);
+        hits.retain(|hit| hit.range.start < clean_until);
+        unite(&mut hits);
+        hits.iter().for_each(|hit| self.replace(rules, hit, tally, out));
         self.say(clean_until, out);
         block.map_or(Ok(until), |block| Err(block.rule))
     }

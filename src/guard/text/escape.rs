@@ -166,35 +166,51 @@ pub(crate) fn unit_start(text: &str, offset: usize) -> usize {
 /// Turns ranges of what a text stands for into ranges of the text as written. A range that begins or
 /// ends inside a character written as an escape takes the whole escape.
 pub(crate) fn as_written<'r>(text: &str, ranges: impl Iterator<Item = &'r mut Range<usize>>) {
-    relocate(text, ranges, |_, stands_for| stands_for);
+    relocate(text, &mut ranges.collect::<Vec<_>>(), |_, stands_for| stands_for);
 }
 
 /// Widens ranges of a text that begin or end inside an escape so that they take all of it.
 pub(crate) fn widen<'r>(text: &str, ranges: impl Iterator<Item = &'r mut Range<usize>>) {
-    relocate(text, ranges, |takes, _| takes);
+    relocate(text, &mut ranges.collect::<Vec<_>>(), |takes, _| takes);
 }
 
 /// Both of these: `counts` is what the offsets count of the lengths of a unit.
-fn relocate<'r>(text: &str, ranges: impl Iterator<Item = &'r mut Range<usize>>, counts: fn(usize, usize) -> usize) {
-    let mut offsets: Vec<(&mut usize, bool)> = ranges.flat_map(|range| [(&mut range.start, false), (&mut range.end, true)]).collect();
-    offsets.sort_unstable_by_key(|(offset, _)| **offset);
+fn relocate(text: &str, ranges: &mut [&mut Range<usize>], counts: fn(usize, usize) -> usize) {
+    // Two keys for each range: an even one for its start, an odd one for its end.
+    let offsets = ranges.iter().flat_map(|range| [range.start, range.end]);
+    let mut keys: Vec<Key> = offsets.zip(0..).collect();
+    sort(&mut keys);
     let mut units = Units(text).map(|unit| unit.lengths());
     let (mut written, mut counted) = (0, 0);
     let mut unit = units.next();
-    for (offset, is_end) in offsets {
-        while let Some((takes, stands_for)) = unit.filter(|(takes, stands_for)| counted + counts(*takes, *stands_for) <= *offset) {
+    for (offset, key) in keys {
+        while let Some((takes, stands_for)) = unit.filter(|(takes, stands_for)| counted + counts(*takes, *stands_for) <= offset) {
             written += takes;
             counted += counts(takes, stands_for);
             unit = units.next();
         }
+        let (range, is_end) = (usize::try_from(key / 2).ok().and_then(|at| ranges.get_mut(at)), key % 2 == 1);
         let within = offset.saturating_sub(counted);
-        *offset = written
+        let place = written
             + match unit {
                 Some((takes, stands_for)) if takes == stands_for => within,
                 Some((takes, _)) if is_end && within > 0 => takes,
                 _ => 0,
             };
+        match range {
+            Some(range) if is_end => range.end = place,
+            Some(range) => range.start = place,
+            None => {}
+        }
     }
+}
+
+/// A place in a text, and what belongs there.
+pub(crate) type Key = (usize, u64);
+
+/// The one sort of this module: each sort of another type takes some five kilobytes of the filter.
+pub(crate) fn sort(keys: &mut [Key]) {
+    keys.sort_unstable();
 }
 
 #[cfg(test)]

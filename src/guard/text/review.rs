@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::escape::as_written;
+use super::escape::{Key, as_written, sort};
 use super::search::{Hit, MAX_HITS, search, unite};
 use super::{Group, Quotes, offset};
 use crate::guard::{Action, RuleIndex, Rules};
@@ -31,23 +31,14 @@ impl<'r, 't> Review<'r, 't> {
 
     /// Looks at a group of the body's strings.
     pub(crate) fn look(&mut self, group: &Group<'_, 't>) {
-        if self.blocked.is_some() {
-            return;
-        }
-        let mut hits = Vec::new();
-        let several = group.strings.len() > 1;
-        let in_one = group.strings.iter().any(|string| self.rules.may_match(string.as_bytes()));
-        if !several && !in_one {
+        if self.blocked.is_some() || matches!(group.strings, [only] if self.is_clean_for_sure(only)) {
             return;
         }
         let (text, ends) = group.decoded();
-        if in_one {
-            search(self.rules, &text, 0, true, &mut hits);
-        } else {
-            self.look_between("", &text, &ends, &mut hits);
-        }
-        if several {
-            self.look_between(" ", &text, &ends, &mut hits);
+        let mut hits = Vec::new();
+        search(self.rules, &text, 0, true, &mut hits);
+        if group.strings.len() > 1 {
+            self.look_between(&text, &ends, &mut hits);
         }
         if hits.is_empty() {
             return;
@@ -62,21 +53,26 @@ impl<'r, 't> Review<'r, 't> {
         }
     }
 
-    /// Searches what lies around the ends of a group's strings, and what is between them for whoever
-    /// puts them together. Some providers put a space there, or a line feed.
-    fn look_between(&self, between: &'static str, text: &str, ends: &[usize], hits: &mut Vec<Hit>) {
-        let mut run = Run::new(0, between);
+    /// A string with escapes is decoded and searched twice, which a look at it may spare if it is long.
+    fn is_clean_for_sure(&self, written: &str) -> bool {
+        written.len() > LONG && memchr::memchr(b'\\', written.as_bytes()).is_some() && !self.rules.may_match(written.as_bytes())
+    }
+
+    /// Searches what lies around the ends of a group's strings once more as if a space stood there: some
+    /// providers put one, or a line feed, between the parts of a message.
+    fn look_between(&self, text: &str, ends: &[usize], hits: &mut Vec<Hit>) {
+        let mut run = Run::default();
         let mut start = 0;
         for (index, end) in ends.iter().enumerate() {
             let string = text.get(start..*end).unwrap_or_default();
             let (head, tail) = (floor(string, NEIGHBOURHOOD), floor(string, string.len().saturating_sub(NEIGHBOURHOOD)));
             if index > 0 {
-                run.join();
+                run.space();
             }
             if head < tail {
                 run.text.push_str(string.get(..head).unwrap_or_default());
                 run.search(self.rules, hits);
-                run = Run::new(start + tail, between);
+                run = Run { begins: start + tail, ..Run::default() };
                 run.text.push_str(string.get(tail..).unwrap_or_default());
             } else {
                 run.text.push_str(string);
@@ -130,11 +126,12 @@ impl<'r, 't> Review<'r, 't> {
     }
 
     /// Appends the body with everything changed that has to.
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
-        self.cuts.sort_by_key(|cut| cut.range.start);
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut keys: Vec<Key> = self.cuts.iter().map(|cut| cut.range.start).zip(0..).collect();
+        sort(&mut keys);
         let body = self.body.as_bytes();
         let mut from = 0;
-        for cut in &self.cuts {
+        for cut in keys.into_iter().filter_map(|(_, at)| self.cuts.get(usize::try_from(at).ok()?)) {
             out.extend_from_slice(body.get(from..cut.range.start).unwrap_or_default());
             out.extend_from_slice(cut.with.as_bytes());
             from = cut.range.end;
@@ -143,44 +140,41 @@ impl<'r, 't> Review<'r, 't> {
     }
 }
 
+/// Bytes from which on a look at a string takes less than to decode it.
+const LONG: usize = 512;
+
 /// Bytes on each side of the end of a string; phrases that are written in two parts are shorter.
 const NEIGHBOURHOOD: usize = 1024;
 
 /// The neighbourhood of ends of strings that are close to each other.
+#[derive(Default)]
 struct Run {
     /// Where it begins in the text of the group.
     begins: usize,
-    between: &'static str,
+    /// With a space at each end of a string.
     text: String,
-    /// Where strings end in the text and something is put between them.
-    ends: Vec<usize>,
+    /// Where these are.
+    spaces: Vec<usize>,
 }
 
 impl Run {
-    fn new(begins: usize, between: &'static str) -> Self {
-        Self { begins, between, text: String::new(), ends: Vec::new() }
+    fn space(&mut self) {
+        self.spaces.push(self.text.len());
+        self.text.push(' ');
     }
 
-    fn join(&mut self) {
-        self.ends.push(self.text.len());
-        self.text.push_str(self.between);
-    }
-
-    /// Adds what lies on both sides of an end. The rest is found without joining anything.
+    /// Adds what lies on both sides of a space. The rest is found without them.
     fn search(&self, rules: &Rules, hits: &mut Vec<Hit>) {
-        // A text without a backslash is as it would be written.
-        let as_written = memchr::memchr(b'\\', self.text.as_bytes()).is_none();
-        if self.ends.is_empty() || as_written && !rules.may_match(self.text.as_bytes()) {
+        if self.spaces.is_empty() {
             return;
         }
         let mut found = Vec::new();
         search(rules, &self.text, 0, true, &mut found);
-        let put = self.between.len();
         hits.extend(found.into_iter().filter_map(|Hit { rule, range }| {
-            let before = self.ends.partition_point(|end| end + put <= range.start);
-            let across = self.ends.partition_point(|end| *end < range.end).saturating_sub(before);
-            let start = self.begins + range.start - before * put;
-            (across > 0 && range.len() > across * put).then(|| Hit { rule, range: start..start + range.len() - across * put })
+            let before = |offset: usize| self.spaces.partition_point(|space| *space < offset);
+            let (start, spaces) = (before(range.start), before(range.end) - before(range.start));
+            let start = self.begins + range.start - start;
+            (spaces > 0 && range.len() > spaces).then(|| Hit { rule, range: start..start + range.len() - spaces })
         }));
     }
 }

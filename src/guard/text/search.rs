@@ -4,8 +4,8 @@
 
 use core::ops::Range;
 
-use super::escape::{as_meant, as_written, cut_escape, decode, unit_start, widen};
-use crate::guard::{LOOKBEHIND, Match, RuleIndex, Rules};
+use super::escape::{Key, as_meant, as_written, cut_escape, decode, sort, unit_start, widen};
+use crate::guard::{LOOKBEHIND, RuleIndex, Rules};
 
 /// A stretch of a text that a rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) const MAX_HITS: usize = 65_536;
 /// `text` begins where it began then, or at [`kept_from`].
 pub(crate) fn search(rules: &Rules, text: &str, from: usize, last: bool, hits: &mut Vec<Hit>) -> usize {
     let known = hits.len();
-    let until = rules.settled(text, from, last, |found| note(hits, found));
+    let until = settled(rules, text, from, last, hits);
     if memchr::memchr(b'\\', text.as_bytes()).is_none() {
         return until;
     }
@@ -41,10 +41,10 @@ pub(crate) fn search(rules: &Rules, text: &str, from: usize, last: bool, hits: &
     decode(complete, &mut meant);
     // Every escape is longer than what it stands for.
     if meant.len() < text.len() {
-        let settled = rules.settled(&meant, as_meant(text, from), last, |found| note(&mut second, found));
-        let mut settled = (!last).then_some(settled..settled);
-        as_written(text, second.iter_mut().map(|hit| &mut hit.range).chain(&mut settled));
-        until = settled.map_or(until, |settled| until.min(settled.start));
+        let place = settled(rules, &meant, as_meant(text, from), last, &mut second);
+        let mut place = (!last).then_some(place..place);
+        as_written(text, second.iter_mut().map(|hit| &mut hit.range).chain(&mut place));
+        until = place.map_or(until, |place| until.min(place.start));
     }
     for (hit, start) in hits.iter_mut().skip(known).zip(starts) {
         let widened = hit.range.start < start;
@@ -71,10 +71,13 @@ pub(crate) fn search(rules: &Rules, text: &str, from: usize, last: bool, hits: &
     until
 }
 
-fn note(hits: &mut Vec<Hit>, found: Match) {
-    if hits.len() <= MAX_HITS {
-        hits.push(Hit { rule: found.rule, range: found.range });
-    }
+/// One function for both readings: the searches are large.
+fn settled(rules: &Rules, text: &str, from: usize, last: bool, hits: &mut Vec<Hit>) -> usize {
+    rules.settled(text, from, last, |found| {
+        if hits.len() <= MAX_HITS {
+            hits.push(Hit { rule: found.rule, range: found.range });
+        }
+    })
 }
 
 /// Where a text may begin that is to be searched again from `from` on.
@@ -83,20 +86,22 @@ pub(crate) fn kept_from(text: &str, from: usize) -> usize {
     unit_start(text, at.unwrap_or_default())
 }
 
-/// In the order in which hits begin. Of those that begin together the first is that of the first rule,
-/// whatever their lengths: in a stream the longer one may not be complete yet.
-pub(crate) fn sort(hits: &mut [Hit]) {
-    hits.sort_by_key(|hit| (hit.range.start, hit.rule));
-}
-
-/// Sorts hits and unites those that overlap; what two rules name bears the name of the first.
+/// Unites hits that overlap, in the order in which they begin. What several rules name bears the name
+/// of the rule that begins first, and of those that begin together of the first rule, however far it
+/// reaches: in a stream it may be all that is known so far.
 pub(crate) fn unite(hits: &mut Vec<Hit>) {
-    sort(hits);
-    hits.dedup_by(|next, earlier| {
-        let overlaps = next.range.start < earlier.range.end;
-        if overlaps {
-            earlier.range.end = earlier.range.end.max(next.range.end);
+    let mut keys: Vec<Key> = hits.iter().map(|hit| hit.range.start).zip(0..).collect();
+    sort(&mut keys);
+    let mut united: Vec<Hit> = Vec::with_capacity(hits.len());
+    for next in keys.into_iter().filter_map(|(_, at)| hits.get(usize::try_from(at).ok()?)) {
+        match united.last_mut() {
+            Some(last) if next.range.start < last.range.end => {
+                let together = last.range.start == next.range.start;
+                last.rule = if together { last.rule.min(next.rule) } else { last.rule };
+                last.range.end = last.range.end.max(next.range.end);
+            }
+            _ => united.push(next.clone()),
         }
-        overlaps
-    });
+    }
+    *hits = united;
 }

@@ -1,0 +1,104 @@
+//! Signs of three bytes, looked for at sixteen places in one go.
+//!
+//! A sign has a set of bytes for each of its three places; the sets are kept by the halves of a byte, so
+//! that two table look-ups in a vector register tell for sixteen bytes which signs each of them may
+//! belong to (Teddy, after Langdale's in Hyperscan). A register has room for eight signs.
+
+use crate::guard::lanes::{self, Lanes};
+
+/// Three sets of bytes, as the upper and the lower halves of their members. With `a` and `p` they have `q` too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sign {
+    upper: [u16; 3],
+    lower: [u16; 3],
+}
+
+impl Sign {
+    pub(super) const fn new(sets: [&[u8]; 3]) -> Self {
+        let [first, second, third] = sets;
+        let [(upper0, lower0), (upper1, lower1), (upper2, lower2)] = [halves(first), halves(second), halves(third)];
+        Self { upper: [upper0, upper1, upper2], lower: [lower0, lower1, lower2] }
+    }
+
+    /// Either.
+    pub(super) fn or(mut self, other: Self) -> Self {
+        let own = self.upper.iter_mut().chain(&mut self.lower);
+        own.zip(other.upper.into_iter().chain(other.lower)).for_each(|(own, other)| *own |= other);
+        self
+    }
+}
+
+const fn halves(mut set: &[u8]) -> (u16, u16) {
+    let (mut upper, mut lower) = (0, 0);
+    while let [byte, rest @ ..] = set {
+        upper |= 1 << (*byte >> 4);
+        lower |= 1 << (*byte & 15);
+        set = rest;
+    }
+    (upper, lower)
+}
+
+/// Signs that a register has room for.
+pub(super) const ROOM: usize = 8;
+
+/// Places looked at in one go, and bytes needed for it.
+pub(super) const STEP: usize = 32;
+pub(super) const SEEN: usize = 40;
+
+/// For the halves of bytes at each place of a sign, to which signs they may belong: a bit for each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tables {
+    upper: [Lanes; 3],
+    lower: [Lanes; 3],
+}
+
+impl Tables {
+    /// Of [`ROOM`] signs at most.
+    pub(super) fn new(signs: &[Sign]) -> Self {
+        let tables = |halves: fn(&Sign) -> [u16; 3]| {
+            let mut tables = [[0; 16]; 3];
+            for (sign, bit) in signs.iter().zip(0..) {
+                for (table, halves) in tables.iter_mut().zip(halves(sign)) {
+                    table.iter_mut().zip(0..).for_each(|(bits, half)| *bits |= ((halves >> half & 1) as u8) << bit);
+                }
+            }
+            tables.map(|table| lanes::load(&table))
+        };
+        Self { upper: tables(|sign| sign.upper), lower: tables(|sign| sign.lower) }
+    }
+
+    /// Which signs there may be at each of the first [`STEP`] places.
+    #[inline(always)]
+    pub(super) fn signs(&self, text: &[u8; SEEN]) -> [Lanes; 2] {
+        [self.at::<0>(text), self.at::<16>(text)]
+    }
+
+    #[inline(always)]
+    fn at<const AT: usize>(&self, text: &[u8; SEEN]) -> Lanes {
+        let [upper0, upper1, upper2] = self.upper;
+        let [lower0, lower1, lower2] = self.lower;
+        let bytes = |at: usize| lanes::load(text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 16]));
+        let first = lanes::look_up(upper0, lower0, bytes(AT));
+        let second = lanes::look_up(upper1, lower1, bytes(AT + 1));
+        let third = lanes::look_up(upper2, lower2, bytes(AT + 2));
+        lanes::and(lanes::and(first, second), third)
+    }
+}
+
+/// Reports the places where there are signs and which, a bit for each, until one is enough.
+#[cold]
+#[inline(never)]
+pub(super) fn any(signs: [Lanes; 2], enough: &mut dyn FnMut(usize, u8) -> bool) -> bool {
+    let words = signs.into_iter().flat_map(lanes::words);
+    for (mut word, at) in words.zip((0..).step_by(8)) {
+        while word != 0 {
+            let byte = word.trailing_zeros() / 8;
+            let bits = (word >> (byte * 8) & 0xff) as u8;
+            word ^= u64::from(bits) << (byte * 8);
+            if enough(at + byte as usize, bits) {
+                return true;
+            }
+        }
+    }
+    false
+}
