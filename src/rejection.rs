@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::guard::Exceeded;
 use crate::openai::BadRequest;
 use crate::openai::members::NotAnObject;
 use crate::openai::scan::MAX_DEPTH;
@@ -132,6 +133,17 @@ impl Rejection {
         let message = format!("the guardrail `{rule}` of this workspace does not let this through");
         let mut rejection = Self::new(403, Type::Forbidden, Some("guardrail_blocked"), message);
         rejection.error.rule = Some(rule.to_owned());
+        rejection
+    }
+
+    /// 403 by a guardrail that bounds requests.
+    pub fn guardrail_bound(exceeded: &Exceeded<'_>) -> Self {
+        let Exceeded { rule, bound, most } = exceeded;
+        let mut rejection = Self::guardrail(rule);
+        rejection.error.message = match *bound {
+            "max_tokens" => format!("the guardrail `{rule}` of this workspace takes a max_tokens of at most {most}, and wants it said"),
+            bound => format!("the guardrail `{rule}` of this workspace allows at most {most} for {bound}"),
+        };
         rejection
     }
 

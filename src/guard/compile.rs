@@ -68,18 +68,31 @@ impl Guard {
         !self.bounds.is_empty()
     }
 
-    /// The name of the first rule with a bound that a request is above.
-    pub fn exceeds(&self, counts: &Counts) -> Option<&str> {
-        let above = |bound: Option<u64>, count: u64| bound.is_some_and(|bound| count > bound);
-        let exceeds = |bounds: &Bounds| {
-            above(bounds.prompt_bytes, counts.prompt_bytes)
-                || above(bounds.messages, counts.messages)
-                || above(bounds.tools, counts.tools)
-                || above(bounds.n, counts.n)
-                || above(bounds.max_tokens, counts.max_tokens.unwrap_or(u64::MAX))
-        };
-        self.bounds.iter().find(|(_, bounds)| exceeds(bounds)).map(|(name, _)| name.as_str())
+    /// The first bound that a request is above, and whose it is.
+    pub fn exceeds(&self, counts: &Counts) -> Option<Exceeded<'_>> {
+        self.bounds.iter().find_map(|(rule, bounds)| {
+            let each = [
+                ("prompt_bytes", bounds.prompt_bytes, counts.prompt_bytes),
+                ("messages", bounds.messages, counts.messages),
+                ("tools", bounds.tools, counts.tools),
+                ("n", bounds.n, counts.n),
+                ("max_tokens", bounds.max_tokens, counts.max_tokens.unwrap_or(u64::MAX)),
+            ];
+            let (bound, most) = each.into_iter().find_map(|(name, most, count)| Some((name, most.filter(|most| count > *most)?)))?;
+            Some(Exceeded { rule, bound, most })
+        })
     }
+}
+
+/// A bound that a request is above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded<'a> {
+    /// Name of the rule.
+    pub rule: &'a str,
+    /// Name of the bound, as in [`Bounds`].
+    pub bound: &'static str,
+    /// What it allows.
+    pub most: u64,
 }
 
 /// Whether a rule looks for something in a text.

@@ -14,7 +14,7 @@ mod stream;
 mod text;
 
 pub use crate::openai::Counts;
-pub use compile::{Guard, Refused};
+pub use compile::{Exceeded, Guard, Refused};
 pub use request::Verdict;
 pub use rules::{LOOKBEHIND, Match, Rule, RuleIndex, Rules};
 pub use stream::{Flow, StreamGuard};

@@ -55,11 +55,13 @@ enum Kind {
     Phrase,
 }
 
-/// Every how many places there may be a sample, and the shortest phrase that has enough windows for that of
-/// which few are in every sentence.
-const STRIDES: [(usize, usize); 3] = [(8, 12), (4, 8), (2, 4)];
+/// Ways to look for phrases, the one that takes least time first: at every how many places there is a sample; bytes
+/// of the shortest phrase that has enough windows for that, of which few are in every sentence; and how
+/// many shorter ones there may be, which become signs. 0: as many as there is room for among the others.
+const WAYS: [(usize, usize, usize); 8] =
+    [(8, 12, 0), (4, 8, 0), (8, 12, ROOM), (4, 8, ROOM), (2, 4, 0), (4, 8, MAX_SHORT), (2, 4, ROOM), (2, 4, MAX_SHORT)];
 
-/// Phrases that are too short for windows are signs; more would be seen everywhere.
+/// More signs would be seen everywhere.
 const MAX_SHORT: usize = 24;
 
 impl Prefilter {
@@ -75,22 +77,19 @@ impl Prefilter {
             }
         }
         let (mut signs, mut kinds) = detector_signs(wanted, wide);
-        // Samples that are far apart, if only a few phrases have to be signs for that.
-        let few = [ROOM - signs.len(), ROOM, MAX_SHORT];
+        let room = ROOM - signs.len();
         let shorter_than = |least: usize| needles.iter().filter(|needle| needle.bytes.len() < least).count();
-        let ways = few.into_iter().flat_map(|few| STRIDES.into_iter().map(move |(stride, least)| (few, stride, least)));
-        let way = ways.into_iter().find(|(few, _, least)| shorter_than(*least) <= *few).map(|(_, stride, least)| (stride, least));
-        let (stride, least) = way.unwrap_or((STEP, usize::MAX));
-        let short: Vec<&Needle> = needles.iter().filter(|needle| needle.bytes.len() < least).collect();
-        let long: Vec<&Needle> = needles.iter().filter(|needle| needle.bytes.len() >= least).collect();
+        let way = WAYS.iter().find(|(_, least, few)| shorter_than(*least) <= if *few == 0 { room } else { *few });
+        let (stride, least, _) = way.copied().unwrap_or((STEP, usize::MAX, 0));
+        let (short, long): (Vec<&Needle>, Vec<&Needle>) = needles.iter().partition(|needle| needle.bytes.len() < least);
         let windows = Windows::new(&long, stride);
         blind_for_phrases |= way.is_none() || windows.is_none() && !long.is_empty();
         let mut apart = [Sign::default(); ROOM];
-        let fits = signs.len() + short.len() <= ROOM;
+        let fits = short.len() <= room;
         let mut nears = Vec::new();
-        for (index, needle) in short.into_iter().take(MAX_SHORT).enumerate() {
+        for (index, needle) in short.iter().take(MAX_SHORT).enumerate() {
             let from = needle.rarest(needle.bytes.len().min(3));
-            let sign = sign(needle, from);
+            let sign = Sign::folded(needle.bytes.get(from..).unwrap_or_default());
             let bit = if fits { signs.len() } else { index % ROOM };
             if fits {
                 signs.push(sign);
@@ -123,7 +122,7 @@ impl Prefilter {
     /// Where phrases are in a text that is not written as JSON, in order.
     pub(super) fn regions(&self, text: &[u8], phrases: &Phrases) -> Vec<Range<usize>> {
         if self.blind_for_phrases || text.len() < SEEN {
-            return vec![0..text.len()];
+            return core::iter::once(0..text.len()).collect();
         }
         let mut found: Vec<Range<usize>> = Vec::new();
         let mut add = |at: usize, near: Near| {
@@ -184,12 +183,16 @@ impl Prefilter {
     /// Goes over a part of the text, of which the place is given, as far as there are enough bytes.
     #[inline(never)]
     fn over<const STRIDE: usize>(&self, text: &[u8], (part, from): (&[u8], usize), tables: Tables, enough: Enough<'_>) -> bool {
-        let windows = if STRIDE < STEP { self.windows.as_ref() } else { None };
+        let windows = self.windows.as_ref().filter(|_| STRIDE < STEP);
+        // By value, so that it stays in registers.
+        let slots = windows.map(Windows::slots);
         let mut at = 0;
         while let Some(seen) = part.get(at..).and_then(|rest| rest.first_chunk()) {
-            let window = windows.filter(|windows| windows.are_in::<STRIDE>(seen));
+            let window = slots.is_some_and(|slots| slots.are_used::<STRIDE>(seen));
             let signs = tables.signs(seen);
-            if window.is_some_and(|windows| windows.any(STRIDE, text, from + at, seen, &mut |at, near| enough(at, Seen::Window(near))))
+            if window
+                && windows
+                    .is_some_and(|windows| windows.any::<STRIDE>(text, from + at, seen, &mut |at, near| enough(at, Seen::Window(near))))
                 || lanes::any(signs) && signs::any(signs, &mut |place, signs| enough(from + at + place, Seen::Signs(signs)))
             {
                 return true;
@@ -211,15 +214,6 @@ enum Seen {
 
 type Enough<'a> = &'a mut dyn FnMut(usize, Seen) -> bool;
 
-/// The rarest three bytes of a phrase, or fewer if it has no more.
-fn sign(needle: &Needle, from: usize) -> Sign {
-    let set = |at: usize| match needle.bytes.get(from + at) {
-        Some([a, b, c]) => vec![*a, *b, *c, a & !0x20, b & !0x20, c & !0x20],
-        None => (0..=u8::MAX).collect(),
-    };
-    Sign::new([&set(0), &set(1), &set(2)])
-}
-
 /// What stands in every match of a detector, and in every escape that may stand for a letter that matters: of
 /// ASCII, or any. Those of keys are the prefixes that the detector knows.
 fn detector_signs(wanted: Wanted, wide: bool) -> (Vec<Sign>, Vec<Kind>) {
@@ -233,7 +227,7 @@ fn detector_signs(wanted: Wanted, wide: bool) -> (Vec<Sign>, Vec<Kind>) {
     const ESCAPE: Sign = Sign::new([b"\\", b"u", b"0"]);
     const WIDE_ESCAPE: Sign = Sign::new([b"\\", b"u", b"0123456789ABCDEFabcdef"]);
     const KEYS: [Sign; 3] =
-        [Sign::new([b"snhrux", b"krfbo", b"-_x"]), Sign::new([b"gn", b"hp", b"pousrm"]), Sign::new([b"Ag", b"KSIl", b"Izp"])];
+        [Sign::new([b"snhruxp", b"krfbom", b"-_x"]), Sign::new([b"g", b"h", b"pousr"]), Sign::new([b"Ag", b"KSIl", b"Izp"])];
     let has = |some: &[Detector]| some.iter().any(|detector| wanted.contains(*detector));
     let escape = if wide { WIDE_ESCAPE } else { ESCAPE };
     let escape = if has(&[Detector::Phone]) { escape.or(PHONE) } else { escape };
@@ -266,8 +260,15 @@ impl Look<'_> {
     fn at(&mut self, at: usize, seen: Seen) -> bool {
         match seen {
             Seen::Window(near) => self.phrase(at, near),
-            Seen::Signs(signs) => {
-                (0..).zip(self.filter.kinds).any(|(bit, kind)| signs >> bit & 1 != 0 && self.announced(at, kind, 1 << bit))
+            Seen::Signs(mut signs) => {
+                while let Some(kind) = self.filter.kinds.get(signs.trailing_zeros() as usize) {
+                    let rest = signs & (signs - 1);
+                    if self.announced(at, *kind, signs ^ rest) {
+                        return true;
+                    }
+                    signs = rest;
+                }
+                false
             }
             Seen::Apart(signs) => self.announced(at, Kind::Phrase, signs),
         }

@@ -131,8 +131,8 @@ type Redacted = (Vec<u8>, Vec<String>);
 /// What the guardrails say of a request: nothing, or the body with what they took out of it.
 fn inspect(workspace: &Workspace, request: &Request<'_>) -> Result<Option<Redacted>, Rejection> {
     let guard = &workspace.guard;
-    if let Some(rule) = guard.exceeds(&request.counts()) {
-        return Err(Rejection::guardrail(rule));
+    if let Some(exceeded) = guard.exceeds(&request.counts()) {
+        return Err(Rejection::guardrail_bound(&exceeded));
     }
     match guard.input().map_or(Verdict::Clean, |rules| rules.request(request.text())) {
         Verdict::Clean => Ok(None),

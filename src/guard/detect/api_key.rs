@@ -139,11 +139,11 @@ fn begins(text: Text<'_>, start: usize) -> bool {
 impl Shape {
     /// Where in the prefix the three bytes stand that the prefilter looks for.
     fn sign(&self) -> usize {
-        let [_, gsk, github] = SIGNS;
+        let [begin, second, within] = SIGNS;
         match self.prefix {
-            "gsk_" => gsk,
-            "github_pat_" => github,
-            _ => 0,
+            "gsk_" | "npm_" => second,
+            "github_pat_" => within,
+            _ => begin,
         }
     }
 

@@ -20,6 +20,19 @@ impl Sign {
         Self { upper: [upper0, upper1, upper2], lower: [lower0, lower1, lower2] }
     }
 
+    /// Of folded bytes that each place may have; what is missing may be any.
+    pub(super) fn folded(bytes: &[[u8; 3]]) -> Self {
+        let mut sign = Self { upper: [u16::MAX; 3], lower: [u16::MAX; 3] };
+        for ((upper, lower), bytes) in sign.upper.iter_mut().zip(&mut sign.lower).zip(bytes) {
+            (*upper, *lower) = (0, 0);
+            for byte in bytes {
+                *upper |= 1 << (byte >> 4) | 1 << ((byte & !0x20) >> 4);
+                *lower |= 1 << (byte & 15);
+            }
+        }
+        sign
+    }
+
     /// Either.
     pub(super) fn or(mut self, other: Self) -> Self {
         let own = self.upper.iter_mut().chain(&mut self.lower);

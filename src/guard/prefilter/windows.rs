@@ -13,6 +13,9 @@ use core::ops::Range;
 /// seems to have a window for no other reason.
 const SLOTS: usize = 1 << 16;
 
+/// Slots in a page.
+const PAGE: usize = 1 << 8;
+
 /// Beyond that there is no use in it.
 const MAX_WINDOWS: usize = SLOTS / 4;
 
@@ -31,6 +34,27 @@ pub(super) struct Windows {
     slots: Box<[u8; SLOTS]>,
     /// In the order of their slots.
     windows: Vec<Window>,
+    /// Where those of each page of slots begin.
+    pages: Vec<u16>,
+}
+
+/// What it takes to know of most samples that they are no window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slots<'a> {
+    multiplier: u64,
+    slots: &'a [u8; SLOTS],
+}
+
+impl Slots<'_> {
+    /// Whether there may be a window at one of the samples among the first [`STEP`] places.
+    #[inline(always)]
+    pub(super) fn are_used<const STRIDE: usize>(self, text: &[u8; SEEN]) -> bool {
+        let mut any = 0;
+        for sample in 0..STEP / STRIDE {
+            any |= self.slots.get(slot(word(text, sample * STRIDE), self.multiplier)).copied().unwrap_or(0);
+        }
+        any != 0
+    }
 }
 
 /// A window, and what else of the phrase eight bytes can tell.
@@ -90,41 +114,41 @@ impl Windows {
                 windows.push(*window);
             }
         }
-        Some(Self { multiplier, slots: slots.into_boxed_slice().try_into().ok()?, windows })
+        let begin = |page: usize| windows.partition_point(|window| usize::from(window.slot) / PAGE < page) as u16;
+        let pages = (0..SLOTS / PAGE).map(begin).collect();
+        Some(Self { multiplier, slots: slots.into_boxed_slice().try_into().ok()?, windows, pages })
     }
 
-    /// Whether there may be a window at one of the samples among the first [`STEP`] places.
-    #[inline(always)]
-    pub(super) fn are_in<const STRIDE: usize>(&self, text: &[u8; SEEN]) -> bool {
-        let mut any = 0;
-        for sample in 0..STEP / STRIDE {
-            let slot = slot(word(text, sample * STRIDE), self.multiplier);
-            any |= self.slots.get(slot).copied().unwrap_or(0);
-        }
-        any != 0
+    /// By value.
+    pub(super) fn slots(&self) -> Slots<'_> {
+        Slots { multiplier: self.multiplier, slots: &self.slots }
     }
 
     /// Reports windows at the first [`STEP`] places behind `at`, until one is enough.
     #[cold]
     #[inline(never)]
-    pub(super) fn any(
+    pub(super) fn any<const STRIDE: usize>(
         &self,
-        stride: usize,
         text: &[u8],
         at: usize,
         seen: &[u8; SEEN],
         enough: &mut dyn FnMut(usize, Near) -> bool,
     ) -> bool {
-        (0..STEP).step_by(stride).any(|place| {
-            let slot = slot(word(seen, place), self.multiplier);
-            let at = at + place;
-            self.slots.get(slot) != Some(&0) && self.of_slot(slot).any(|window| window.stands_at(text, at) && enough(at, window.near))
-        })
+        for sample in 0..STEP / STRIDE {
+            let slot = slot(word(seen, sample * STRIDE), self.multiplier);
+            if self.slots.get(slot) != Some(&0) && self.stands_at(slot, text, at + sample * STRIDE, enough) {
+                return true;
+            }
+        }
+        false
     }
 
-    fn of_slot(&self, slot: usize) -> impl Iterator<Item = &Window> {
-        let first = self.windows.partition_point(|window| usize::from(window.slot) < slot);
-        self.windows.iter().skip(first).take_while(move |window| usize::from(window.slot) == slot)
+    #[inline(never)]
+    fn stands_at(&self, slot: usize, text: &[u8], at: usize, enough: &mut dyn FnMut(usize, Near) -> bool) -> bool {
+        let first = self.pages.get(slot / PAGE).copied().unwrap_or(0);
+        let page = self.windows.get(usize::from(first)..).unwrap_or_default();
+        let upto = page.iter().take_while(|window| usize::from(window.slot) <= slot);
+        upto.filter(|window| usize::from(window.slot) == slot).any(|window| window.stands_at(text, at) && enough(at, window.near))
     }
 }
 
