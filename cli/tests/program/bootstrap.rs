@@ -77,10 +77,13 @@ fn every_provider_is_a_cluster_the_route_knows() {
 #[test]
 fn the_body_limit_of_envoy_is_above_the_one_of_the_filter() {
     let scratch = Scratch::new();
-    let file = scratch.file("case.yaml", &demo_with("  port: 8080", "  port: 8080\n  max_request_bytes: 2000"));
-    let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file])).unwrap();
-    let limit = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0/routes/0/request_body_buffer_limit"));
-    assert_eq!(limit.as_u64(), Some(2000 + (1 << 20)));
+    // Answers with embeddings take up to 40 MiB.
+    for (most, expected) in [(2000, 41 << 20), (64 << 20, 65 << 20)] {
+        let file = scratch.file("case.yaml", &demo_with("  port: 8080", &format!("  port: 8080\n  max_request_bytes: {most}")));
+        let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file])).unwrap();
+        let limit = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0/routes/0/request_body_buffer_limit"));
+        assert_eq!(limit.as_u64(), Some(expected), "{most}");
+    }
 }
 
 #[test]
