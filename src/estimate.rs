@@ -12,13 +12,14 @@ use crate::rank::{self, EXPECTED_OUTPUT};
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// What to set aside for a call: the tokens it is expected to take, and the most that any of its
-/// candidates could charge for it.
+/// candidates could charge for it, with the prompts of those that might fail before.
 ///
 /// Without a bound in the request the token limit reckons with [`EXPECTED_OUTPUT`], since a model's
 /// own bound is tens of thousands and a handful of calls would fill any limit; the budget, which is
 /// never overspent, with the model's bound.
 pub fn reservation(plan: &rank::Plan<'_>, endpoint: Endpoint, demand: &Demand) -> ledger::Ask {
     let mut ask = ledger::Ask::default();
+    let (mut prompts, mut dearest_prompt) = (0_u64, 0);
     for candidate in &plan.candidates {
         let model = candidate.model;
         let most = model.max_output.0;
@@ -28,11 +29,17 @@ pub fn reservation(plan: &rank::Plan<'_>, endpoint: Endpoint, demand: &Demand) -
             (_, None) => (EXPECTED_OUTPUT.min(most), most),
         };
         let tokens = demand.prompt_tokens.saturating_add(expected.saturating_mul(demand.choices));
-        let cost = model
-            .price
-            .most(Tokens(demand.prompt_tokens_at_most.min(model.context_window.0)), Tokens(bound.saturating_mul(demand.choices)));
+        let prompt_bound = demand.prompt_tokens_at_most.min(model.context_window.0);
+        let cost = model.price.most(Tokens(prompt_bound), Tokens(bound.saturating_mul(demand.choices)));
+        let prompt = model.price.most(Tokens(prompt_bound), Tokens(0)).0;
+        prompts = prompts.saturating_add(prompt);
+        if cost >= ask.cost {
+            dearest_prompt = prompt;
+        }
         ask = ledger::Ask { tokens: ask.tokens.max(tokens), cost: ask.cost.max(cost) };
     }
+    // An attempt that breaks off before its first token has read the prompt and may charge for it.
+    ask.cost = NanoUsd(ask.cost.0.saturating_add(prompts.saturating_sub(dearest_prompt)));
     ask
 }
 

@@ -136,6 +136,16 @@ impl Rejection {
         rejection
     }
 
+    /// 403 by a guardrail that took out what a request cannot do without.
+    pub fn spoilt(bad: BadRequest) -> Self {
+        let at = match bad {
+            BadRequest::Invalid { param, .. } => param,
+            BadRequest::NotUtf8 | BadRequest::NotAnObject(_) => "the body".to_owned(),
+        };
+        let message = format!("a guardrail of this workspace replaces what it finds in {at}, and what is left is no valid request");
+        Self::new(403, Type::Forbidden, Some("guardrail_blocked"), message).param(at)
+    }
+
     /// 403 by a guardrail that bounds requests.
     pub fn guardrail_bound(exceeded: &Exceeded<'_>) -> Self {
         let Exceeded { rule, bound, most } = exceeded;

@@ -91,7 +91,7 @@ impl<'t> Walk<'_, 't> {
             }
             Some(b'{' | b'[') if depth >= MAX_DEPTH || is_free(name) => strings(scan.value()?, self.each),
             Some(b'{') => self.object(scan, depth + 1)?,
-            Some(b'[') if name == "content" => self.parts(scan, depth + 1)?,
+            Some(b'[') if matches!(name, "content" | "thinking") => self.parts(scan, depth + 1)?,
             Some(b'[') => scan.array(|scan, _| self.value(scan, name, depth + 1))?,
             _ => drop(scan.value()?),
         }
@@ -105,7 +105,7 @@ impl<'t> Walk<'_, 't> {
             let mut text = None;
             if scan.peek() == Some(b'{') {
                 scan.object(|scan, name| {
-                    if decode(name).as_deref() == Some("text") && scan.peek() == Some(b'"') {
+                    if matches!(decode(name).as_deref(), Some("text" | "refusal" | "thinking")) && scan.peek() == Some(b'"') {
                         // Of two, the reader has the last.
                         let earlier = text.replace(inside(scan.value()?));
                         earlier.filter(|earlier| !earlier.is_empty()).into_iter().for_each(|earlier| self.alone(earlier, false));

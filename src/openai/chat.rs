@@ -21,7 +21,7 @@ pub struct ChatRequest<'a> {
     pub stream: bool,
     /// Whether the client wants to see usage in the stream.
     pub include_usage: bool,
-    /// `max_completion_tokens`, or the older `max_tokens`: tokens of each choice.
+    /// `max_completion_tokens` or the older `max_tokens`, whichever is more: tokens of each choice.
     pub max_output: Option<u64>,
     /// How many answers; 1 to 128.
     pub n: u64,
@@ -157,7 +157,8 @@ impl<'a> ChatRequest<'a> {
             route: value("route").map_or(Ok(Route::default()), Route::parse)?,
             stream,
             include_usage: include_usage(stream_options)?,
-            max_output: number("max_completion_tokens").or(number("max_tokens")),
+            // Providers differ in which they know.
+            max_output: number("max_completion_tokens").max(number("max_tokens")),
             n,
             needs: Needs {
                 tools: tools + functions > 0,

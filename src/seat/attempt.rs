@@ -107,7 +107,7 @@ impl Attempt {
 
     /// The attempt was given up without an end of its own: why? `status` is the provider's, if its
     /// headers came.
-    pub(super) fn abandoned(&mut self, status: Option<u16>) -> Outcome {
+    pub(super) fn abandoned(&mut self, status: Option<u16>) {
         let now = host::now_ms().saturating_add(CLOCK_SLACK_MS);
         let since = |start: u64| now.saturating_sub(start);
         let started = self.trail.0.last().map_or(now, |attempt| attempt.latency_ms);
@@ -119,7 +119,6 @@ impl Attempt {
             _ => Outcome::Reset,
         };
         self.end(outcome, status, None);
-        outcome
     }
 
     /// The provider charges for an attempt that is no answer.
@@ -141,6 +140,7 @@ impl Attempt {
     /// has said so far.
     pub(super) fn settle_late(&mut self, known: Option<Usage>, produced: u64) {
         let seen = estimate::used(self.plan.prompt_tokens, produced);
+        let known = known.filter(|known| known.prompt() > 0);
         let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
         if !self.given_up() {
             self.book(usage, true, host::now_ns());

@@ -16,6 +16,7 @@ use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{Account, Booking};
 use crate::ledger::{self, Refusal, Standing, calendar};
 use crate::openai::{Request, Usage};
+use crate::provider::Call;
 use crate::rejection::{Rejection, Spending};
 use crate::{estimate, rank};
 
@@ -75,7 +76,13 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let body = host::body(Side::Request, 0, body_size);
     let request = Request::parse(arriving.endpoint, &body)?;
     let plan = rank::plan(config, &caller, &request)?;
+    // What goes on is the request as the guardrails left it.
     let redacted = inspect(caller.workspace, &request)?;
+    let (request, adjustments) = match &redacted {
+        None => (request, Vec::new()),
+        Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
+    };
+    let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
     let now_ns = host::now_ns();
     let account = gateway.account(arriving.key);
     let admitted =
@@ -83,20 +90,23 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let (booking, standing) = admitted.unzip();
 
     let bounds = Bounds::of(&config.routing, &request, plan.candidates.len());
-    let (body_len, adjustments) = match redacted {
-        None => (strip(&request, body.len(), None), Vec::new()),
-        Some((redacted, notes)) => (strip(&Request::parse(arriving.endpoint, &redacted)?, redacted.len(), Some(body.len())), notes),
-    };
+    let body_len = strip(&request, redacted.is_some().then_some(body.len()));
     let id = call_id(arriving.request_id.as_deref(), now_ns / 1_000_000, context);
     let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ns / 1_000_000, body_len);
     handoff.adjustments = adjustments;
     handoff.booking.clone_from(&booking);
     handoff.standing = standing;
     host::set_state(key::PLAN, &handoff.encode());
-    let (Some(next), Some(first)) = (handoff.candidates.first(), plan.candidates.first()) else { return Err(Rejection::envoy(503)) };
-    host::set_state(key::NEXT, next.cluster.as_bytes());
+    host::set_state(key::NEXT, first.provider.cluster.as_bytes());
     let endpoint = &first.provider.endpoint;
-    let (path, accept) = target(&endpoint.path, first.provider.protocol.codec, &handoff.call(next));
+    let call = Call {
+        endpoint: arriving.endpoint,
+        model: &first.deployment.model,
+        stream: request.stream(),
+        stream_options: None,
+        max_output: first.model.max_output.0,
+    };
+    let (path, accept) = target(&endpoint.path, first.provider.protocol.codec, &call);
     host::set_state(key::MODEL, request.model().as_bytes());
     host::set_state(key::PATH, entry::path_of(arriving.endpoint));
 
@@ -165,19 +175,20 @@ fn seconds(ms: u64) -> u64 {
 }
 
 /// Takes our own members out of the body that Envoy holds; returns the length of what remains. After
-/// a redaction nothing of what is held stays.
-fn strip(request: &Request<'_>, body_len: usize, redacted: Option<usize>) -> usize {
+/// a redaction nothing of the `held` bytes stays.
+fn strip(request: &Request<'_>, held: Option<usize>) -> usize {
     let (replaced, kept) = request.bare();
-    match redacted {
+    let text = request.text().as_bytes();
+    match held {
         None => {
             if replaced > 0 {
                 host::replace_body(Side::Request, replaced, &kept);
             }
-            body_len - replaced + kept.len()
+            text.len() - replaced + kept.len()
         }
         Some(held) => {
             let mut whole = kept.into_owned();
-            whole.extend_from_slice(request.text().as_bytes().get(replaced..).unwrap_or_default());
+            whole.extend_from_slice(text.get(replaced..).unwrap_or_default());
             host::replace_body(Side::Request, held, &whole);
             whole.len()
         }

@@ -358,7 +358,13 @@ impl Context for Provider {
         };
         let sent = sent && attempt.connected();
         let answered = !attempt.pending();
-        let left = if answered { false } else { attempt.abandoned(status) == Outcome::Cancelled };
+        let left = !answered && host::client_left();
+        if let Some(known) = known.filter(|_| !answered && !left) {
+            attempt.bill(&known);
+        }
+        if !answered {
+            attempt.abandoned(status);
+        }
         match (sent, answered || left) {
             (true, true) => attempt.settle_late(known, produced),
             (false, true) => attempt.settle_unsent(),

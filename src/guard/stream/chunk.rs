@@ -205,15 +205,17 @@ impl<'t> Delta<'_, 't> {
         }
     }
 
-    /// An element that has an index goes on in later events; any other is whole.
+    /// An element goes on in later events in that of the same index, or, where there are none, in the
+    /// next of its type.
     fn element(&mut self, scan: &mut Scan<'t>, name: &str, depth: usize) -> Result<(), Stop> {
         if scan.peek() != Some(b'{') {
             return self.whole(scan, name);
         }
         let element = scan.value()?;
-        let Some(index) = index(element)? else { return self.whole(&mut Scan::new(element), name) };
+        let kind = kind(element)?;
         let (before, behind) = (self.path.before.len(), self.path.behind.len());
-        self.path.before.push_str(&format!(r#"[{{"index":{index}"#));
+        self.path.before.push_str("[{");
+        self.path.before.push_str(&kind);
         self.path.behind.insert_str(0, "}]");
         self.members(&mut Scan::new(element), depth)?;
         self.path.before.truncate(before);
@@ -233,15 +235,24 @@ impl<'t> Delta<'_, 't> {
     }
 }
 
-/// The `index` of an element, if it has one.
-fn index(element: &str) -> Result<Option<u64>, Stop> {
-    let mut index = None;
+/// The `index` of an element as a member, or else its `type`, or else nothing.
+fn kind(element: &str) -> Result<String, Stop> {
+    let (mut index, mut kind) = (None, None);
     Scan::new(element).object(|scan, name| {
         let value = scan.value()?;
-        if name == r#""index""# {
-            index = value.parse().ok();
+        match name {
+            r#""index""# => index = value.parse::<u64>().ok(),
+            r#""type""# if value.len() < MAX_TYPE_BYTES && value.starts_with('"') => kind = Some(value),
+            _ => {}
         }
         Ok::<_, Stop>(())
     })?;
-    Ok(index)
+    Ok(match (index, kind) {
+        (Some(index), _) => format!(r#""index":{index}"#),
+        (None, Some(kind)) => format!(r#""type":{kind}"#),
+        (None, None) => String::new(),
+    })
 }
+
+/// A type is a word.
+const MAX_TYPE_BYTES: usize = 64;
