@@ -3,6 +3,10 @@
 
 #![expect(clippy::expect_used, clippy::string_slice, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+#[cfg(feature = "regex")]
+#[path = "guard_search/patterns.rs"]
+mod patterns;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -115,6 +119,69 @@ fn phrases_are_found_where_trying_finds_them() {
         }
     }
     assert!(total > 20_000, "there is something to find: {total}");
+}
+
+const WORDS: [&str; 24] = [
+    "project",
+    "x",
+    "alpha",
+    "beta",
+    "internal",
+    "use",
+    "only",
+    "do",
+    "not",
+    "share",
+    "merger",
+    "with",
+    "acme",
+    "Zürich",
+    "ПРОЕКТ",
+    "проект",
+    "a",
+    "b/c",
+    "\"q\"",
+    "2024",
+    "é",
+    "IBM",
+    "AWS",
+    "σύνοψις",
+];
+
+#[test]
+fn long_texts_are_searched_as_thoroughly_as_short_ones() {
+    let mut random = Random(4);
+    let (mut total, mut passed) = (0, 0);
+    for round in 0..60 {
+        // From one phrase to many, from short ones to long ones: all ways to look for them.
+        let (count, words) = (1 + random.below([2, 12, 40, 300][round % 4]), [1, 3, 6][round % 3]);
+        let sentence = |random: &mut Random, words: usize| (0..words).map(|_| random.of(&WORDS)).collect::<Vec<_>>().join(" ");
+        let phrases: Vec<Vec<String>> = vec![
+            (0..count)
+                .map(|_| {
+                    let words = 1 + random.below(words);
+                    sentence(&mut random, words)
+                })
+                .collect(),
+        ];
+        let guard = guard(&phrases, if round % 2 == 0 { &DETECTORS } else { &[] });
+        let rules = guard.input().expect("rules");
+        for _ in 0..20 {
+            let words = random.below(60);
+            let padding = "plain words in between ".repeat(random.below(4));
+            let text = [&padding, &sentence(&mut random, words), " ", &padding, " ", &sentence(&mut random, 3)].concat();
+            let text = if random.below(2) == 0 { text.to_uppercase() } else { text };
+            let expected = phrases_by_trying(&phrases, &text);
+            total += expected.len();
+            let found: Found = found(rules, &text).into_iter().filter(|(name, _)| name == "terms-0").collect();
+            assert_eq!(found, expected, "{phrases:?} in {text:?}");
+            let body = serde_json::json!({"messages": [{"content": text}]}).to_string();
+            let may_match = rules.may_match(body.as_bytes());
+            assert!(may_match || expected.is_empty(), "{phrases:?} in {body}");
+            passed += usize::from(!may_match);
+        }
+    }
+    assert!(total > 2_000 && passed > 100, "{total} found, {passed} passed unread");
 }
 
 /// Pieces of what detectors find, and what may stand around them.
@@ -245,7 +312,7 @@ fn streamed(rules: &Rules, text: &str, random: &mut Random) -> (Found, usize) {
 fn a_stream_finds_what_the_whole_text_has_wherever_it_is_cut() {
     let mut random = Random(2);
     let mut total = 0;
-    for _ in 0..300 {
+    for _ in 0..150 {
         let guard = mixed_guard(&mut random);
         let rules = guard.input().expect("rules");
         for _ in 0..60 {
@@ -257,11 +324,11 @@ fn a_stream_finds_what_the_whole_text_has_wherever_it_is_cut() {
             for _ in 0..3 {
                 let (streamed, held) = streamed(rules, &text, &mut random);
                 assert_eq!(streamed, expected, "{text:?}");
-                assert!(held <= rules.longest() + 2, "{held} bytes held of {text:?}");
+                assert!(held <= rules.longest_held(), "{held} bytes held of {text:?}");
             }
         }
     }
-    assert!(total > 20_000, "there is something to find: {total}");
+    assert!(total > 15_000, "there is something to find: {total}");
 }
 
 #[test]
@@ -331,6 +398,9 @@ fn prose_is_held_back_by_a_word_at_most() {
     assert_eq!(rules.open("write to bob@example.com, "), "write to bob@example.com, ".len());
 }
 
+/// Bytes; fewer where the build is for tests, which is thirty times slower.
+const LENGTH: usize = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
+
 #[test]
 fn hostile_texts_take_time_in_proportion_to_their_length() {
     let phrases = ["a".repeat(256), ["a".repeat(255).as_str(), "b"].concat(), "aa".to_owned(), "- ".repeat(100)];
@@ -376,7 +446,7 @@ fn hostile_texts_take_time_in_proportion_to_their_length() {
         "- ",
         "github_pat_",
     ] {
-        let text = unit.repeat(1_000_000 / unit.len());
+        let text = unit.repeat(LENGTH / unit.len());
         let began = Instant::now();
         rules.find(&text, |_| {});
         rules.open(&text);
@@ -384,8 +454,8 @@ fn hostile_texts_take_time_in_proportion_to_their_length() {
         if std::env::var("T").is_ok() {
             println!("{unit:?} {:?}", began.elapsed());
         }
-        // In a build for tests it is below two seconds. In proportion to the square it would take an hour.
-        assert!(began.elapsed() < Duration::from_secs(60), "{unit:?} takes {:?}", began.elapsed());
+        // In proportion to the square of the length it would take minutes.
+        assert!(began.elapsed() < Duration::from_secs(20), "{unit:?} takes {:?}", began.elapsed());
     }
 }
 

@@ -162,3 +162,105 @@ fn check(spec: &Spec) -> Result<(), (&'static str, String)> {
 fn shown(text: &str) -> String {
     text.chars().take(MAX_NAME_BYTES).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> Spec {
+        Spec { name: "rule".to_owned(), terms: vec!["x".to_owned()], input: true, ..Spec::default() }
+    }
+
+    fn limit() -> Spec {
+        Spec { terms: Vec::new(), limit: Bounds { n: Some(1), ..Bounds::default() }, ..spec() }
+    }
+
+    #[test]
+    fn refuses_rules_that_cannot_be_kept() {
+        let strings = |strings: &[&str]| strings.iter().map(|&string| string.to_owned()).collect::<Vec<_>>();
+        let at_most = "has to be 1 to 64 letters, digits, `-`, `_` or `.`";
+        let detectors = "there is no detector `ssn`; there are api_key, credit_card, email, iban, ipv4, phone";
+        for (member, message, spec) in [
+            ("name", at_most, Spec { name: String::new(), ..spec() }),
+            ("name", at_most, Spec { name: "a".repeat(65), ..spec() }),
+            ("name", at_most, Spec { name: "a b".to_owned(), ..spec() }),
+            ("name", at_most, Spec { name: "ä".to_owned(), ..spec() }),
+            ("name", "`rule` looks for nothing: give it detect, terms, patterns or limit", Spec { terms: Vec::new(), ..spec() }),
+            ("on", "has to name input, output or both", Spec { input: false, ..spec() }),
+            ("detect", detectors, Spec { detect: strings(&["email", "ssn"]), ..spec() }),
+            ("terms", "term 1 is empty", Spec { terms: strings(&["a", ""]), ..spec() }),
+            ("terms", "term 0 has 257 bytes; at most 256 are allowed", Spec { terms: vec!["a".repeat(257)], ..spec() }),
+            ("limit", "is only possible with the action block", Spec { action: Action::Redact, ..limit() }),
+            ("limit", "bounds requests: it needs on: [input]", Spec { input: false, output: true, ..limit() }),
+            ("on", "a rule that has only a limit cannot be on output", Spec { output: true, ..limit() }),
+        ] {
+            let refused = Guard::compile(&[self::spec(), spec]).expect_err(message);
+            assert_eq!((refused.rule, refused.member, refused.message.as_str()), (1, member, message));
+        }
+    }
+
+    #[test]
+    fn refuses_too_much() {
+        let refused = |specs: &[Spec]| Guard::compile(specs).map_or_else(|refused| (refused.rule, refused.member), |_| (0, "accepted"));
+        let terms = |count: usize, bytes: usize| Spec { terms: vec!["a".repeat(bytes); count], ..spec() };
+        assert_eq!(refused(&[terms(9_999, 3), spec()]), (0, "accepted"));
+        assert_eq!(refused(&[terms(10_000, 3), spec()]), (1, "terms"));
+        assert_eq!(refused(&[terms(4_000, 256), terms(97, 256)]), (1, "terms"));
+        assert_eq!(refused(&vec![spec(); 256]), (0, "accepted"));
+        assert_eq!(refused(&vec![spec(); 257]), (256, "name"));
+    }
+
+    #[cfg(not(feature = "regex"))]
+    #[test]
+    fn refuses_patterns_without_the_feature() {
+        let refused = Guard::compile(&[Spec { patterns: vec!["a".to_owned()], ..spec() }]).expect_err("no feature");
+        assert_eq!((refused.rule, refused.member), (0, "patterns"));
+        assert!(refused.message.contains("cargo feature `regex`"), "{}", refused.message);
+    }
+
+    #[test]
+    fn each_side_has_the_rules_that_look_at_it() {
+        let guard = Guard::compile(&[
+            Spec { name: "both".to_owned(), output: true, action: Action::Redact, ..spec() },
+            limit(),
+            Spec { name: "output".to_owned(), input: false, output: true, ..spec() },
+        ]);
+        let guard = guard.expect("valid rules");
+        let names = |rules: &Rules| {
+            let mut names = Vec::new();
+            rules.find("x", |found| names.push(rules.rule(found.rule).expect("a rule").name.clone()));
+            names
+        };
+        assert_eq!(guard.input().map(names), Some(vec!["both".to_owned()]));
+        assert_eq!(guard.output().map(names), Some(vec!["both".to_owned(), "output".to_owned()]));
+        let guard = Guard::compile(&[limit()]).expect("valid rules");
+        assert!(guard.input().is_none() && guard.output().is_none() && guard.has_bounds());
+        assert!(!Guard::compile(&[]).expect("no rules").has_bounds());
+    }
+
+    #[test]
+    fn the_first_rule_with_a_bound_that_is_exceeded_is_named() {
+        let bounded = |name: &str, limit: Bounds| Spec { name: name.to_owned(), limit, ..self::limit() };
+        let none = Bounds::default();
+        let rules = [
+            bounded("bytes", Bounds { prompt_bytes: Some(10), ..none }),
+            bounded("messages", Bounds { messages: Some(2), ..none }),
+            bounded("tools", Bounds { tools: Some(0), ..none }),
+            bounded("n", Bounds { n: Some(1), ..none }),
+            bounded("tokens", Bounds { max_tokens: Some(100), ..none }),
+        ];
+        let guard = Guard::compile(&rules).expect("valid rules");
+        let within = Counts { prompt_bytes: 10, messages: 2, tools: 0, n: 1, max_tokens: Some(100) };
+        assert_eq!(guard.exceeds(&within), None);
+        for (name, counts) in [
+            ("bytes", Counts { prompt_bytes: 11, n: 2, ..within }),
+            ("messages", Counts { messages: 3, ..within }),
+            ("tools", Counts { tools: 1, ..within }),
+            ("n", Counts { n: 2, ..within }),
+            ("tokens", Counts { max_tokens: Some(101), ..within }),
+            ("tokens", Counts { max_tokens: None, ..within }),
+        ] {
+            assert_eq!(guard.exceeds(&counts).map(|exceeded| exceeded.rule), Some(name));
+        }
+    }
+}

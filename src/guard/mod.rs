@@ -24,7 +24,7 @@ pub use stream::{Flow, StreamGuard};
 pub struct Spec {
     /// Shown to the caller; letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// Names of [`detectors`](Spec::detect).
+    /// Kinds of text that are known by their form: `api_key`, `credit_card`, `email`, `iban`, `ipv4`, `phone`.
     pub detect: Vec<String>,
     /// Phrases, whatever their case.
     pub terms: Vec<String>,

@@ -17,7 +17,7 @@ mod imp {
         if patterns.is_empty() {
             Ok(())
         } else {
-            Err("regular expressions need a filter that was built with the feature `regex`".to_owned())
+            Err("regular expressions need a filter that was built with the cargo feature `regex`".to_owned())
         }
     }
 
@@ -30,7 +30,7 @@ mod imp {
             true
         }
 
-        pub(in crate::guard) fn window(&self) -> usize {
+        pub(in crate::guard) fn longest_held(&self) -> usize {
             0
         }
 
@@ -107,9 +107,9 @@ mod imp {
             self.patterns.is_empty()
         }
 
-        /// Bytes that decide whether a match begins before them, but for longer ones.
-        pub(in crate::guard) fn window(&self) -> usize {
-            self.window
+        /// The longest match that a stream waits for, the character behind it, and what a cut character has too few.
+        pub(in crate::guard) fn longest_held(&self) -> usize {
+            if self.is_empty() { 0 } else { self.window + 4 + 3 }
         }
 
         /// Reports what begins at `from` or behind it, and returns from where on what follows the text may decide.

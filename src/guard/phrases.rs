@@ -274,45 +274,130 @@ impl Phrases {
     }
 }
 
-/// A letter in its cases, all of the same length in UTF-8; fewer than three repeat. That of ASCII is the lower
-/// one: the text is folded.
-///
-/// By the blocks of Unicode, where nearly all pairs are one apart or at one distance: the tables of the
-/// standard library are 25 KB. Letters without a pair, or with one of another length, have only themselves.
+/// Blocks of Unicode where upper and lower case have the same length: the first and the last upper-case letter, and
+/// how far the lower-case ones are from them. Where that is one, the two take turns.
+const CASES: [(u32, u32, u32); 29] = [
+    (0xc0, 0xd6, 0x20),
+    (0xd8, 0xde, 0x20),
+    (0x100, 0x12e, 1),
+    (0x132, 0x136, 1),
+    (0x139, 0x147, 1),
+    (0x14a, 0x176, 1),
+    (0x179, 0x17d, 1),
+    (0x1a0, 0x1a4, 1),
+    (0x1af, 0x1af, 1),
+    (0x1cd, 0x1db, 1),
+    (0x1de, 0x1ee, 1),
+    (0x1f8, 0x21e, 1),
+    (0x222, 0x232, 1),
+    (0x386, 0x386, 0x26),
+    (0x388, 0x38a, 0x25),
+    (0x38c, 0x38c, 0x40),
+    (0x38e, 0x38f, 0x3f),
+    (0x391, 0x3a1, 0x20),
+    (0x3a3, 0x3ab, 0x20),
+    (0x3d8, 0x3ee, 1),
+    (0x400, 0x40f, 0x50),
+    (0x410, 0x42f, 0x20),
+    (0x460, 0x480, 1),
+    (0x48a, 0x4be, 1),
+    (0x4c1, 0x4cd, 1),
+    (0x4d0, 0x52e, 1),
+    (0x531, 0x556, 0x30),
+    (0x1e00, 0x1e94, 1),
+    (0x1ea0, 0x1efe, 1),
+];
+
+/// A letter in its cases, lower case first, all of the same length in UTF-8; fewer than three repeat. One of
+/// ASCII has one: the text is folded. The tables of the standard library know a few letters more, and are
+/// 26 KB of the module.
 pub(super) fn cases(letter: char) -> [char; 3] {
+    if letter.is_ascii() {
+        return [letter.to_ascii_lowercase(); 3];
+    }
     let code = u32::from(letter);
-    let lower = match code {
-        0x41..=0x5a | 0xc0..=0xd6 | 0xd8..=0xde | 0x391..=0x3a1 | 0x3a3..=0x3ab | 0x410..=0x42f => code + 0x20,
-        0x61..=0x7a | 0xe0..=0xf6 | 0xf8..=0xfe | 0x3b1..=0x3c1 | 0x3c3..=0x3cb | 0x430..=0x44f => code,
-        // Latin, Greek, Cyrillic and Vietnamese letters in pairs, the upper one with the even number...
-        0x100..=0x12f | 0x132..=0x137 | 0x14a..=0x177 | 0x1de..=0x1ef | 0x1f8..=0x21f | 0x222..=0x233 | 0x3d8..=0x3ef => code | 1,
-        0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f | 0x1e00..=0x1e95 | 0x1ea0..=0x1eff => code | 1,
-        // ... or with the odd one.
-        0x139..=0x148 | 0x179..=0x17e | 0x1cd..=0x1dc | 0x4c1..=0x4ce => (code + 1) & !1,
-        0x400..=0x40f => code + 0x50,
-        0x450..=0x45f => code,
-        0x531..=0x556 => code + 0x30,
-        0x561..=0x586 => code,
-        0x386 => 0x3ac,
-        0x388..=0x38a => code + 0x25,
-        0x38c => 0x3cc,
-        0x38e | 0x38f => code + 0x3f,
-        0x3c2 => 0x3c3,
-        _ => code,
-    };
-    let upper = match lower {
-        0xe0..=0xf6 | 0xf8..=0xfe | 0x3b1..=0x3c1 | 0x3c3..=0x3cb | 0x430..=0x44f => lower - 0x20,
-        0x100..=0x12f | 0x132..=0x137 | 0x14a..=0x177 | 0x1de..=0x1ef | 0x1f8..=0x21f | 0x222..=0x233 | 0x3d8..=0x3ef => lower - 1,
-        0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f | 0x1e00..=0x1e95 | 0x1ea0..=0x1eff => lower - 1,
-        0x139..=0x148 | 0x179..=0x17e | 0x1cd..=0x1dc | 0x4c1..=0x4ce => lower - 1,
-        0x450..=0x45f => lower - 0x50,
-        0x561..=0x586 => lower - 0x30,
-        0x3ac => 0x386,
-        0x3ad..=0x3af => lower - 0x25,
-        0x3cc => 0x38c,
-        0x3cd | 0x3ce => lower - 0x3f,
-        _ => lower,
-    };
-    let third = if lower == 0x3c3 { 0x3c2 } else { lower };
-    [lower, upper, third].map(|code| char::from_u32(code).unwrap_or(letter))
+    let pair = CASES.iter().find_map(|(first, last, distance)| {
+        let step = if *distance == 1 { 2 } else { 1 };
+        let is_upper = |code: &u32| (*first..=*last).contains(code) && (code - first).is_multiple_of(step);
+        [Some(code), code.checked_sub(*distance)].into_iter().flatten().find(is_upper).map(|upper| (upper + distance, upper))
+    });
+    match (letter, pair) {
+        ('σ' | 'ς' | 'Σ', _) => ['σ', 'Σ', 'ς'],
+        (_, Some((lower, upper))) => [lower, upper, lower].map(|code| char::from_u32(code).unwrap_or(letter)),
+        _ => [letter; 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn found(phrases: &[&str], text: &str) -> Vec<(u16, Range<usize>)> {
+        let phrases = Phrases::new((0..).map(RuleIndex).zip(phrases.iter().copied()));
+        let mut found = Vec::new();
+        phrases.scan(text.as_bytes(), core::iter::once(0..text.len()), |rule, range| found.push((rule.0, range)));
+        found
+    }
+
+    #[test]
+    fn reports_for_each_rule_the_longest_phrase_that_ends_somewhere() {
+        assert_eq!(found(&["she", "he", "hers", "x"], "Ushers"), [(0, 1..4), (1, 2..4), (2, 2..6)]);
+        assert_eq!(found(&["aa"], "aaaa"), [(0, 0..2), (0, 1..3), (0, 2..4)]);
+        let one_rule = Phrases::new(["c", "bc", "abc", "bcd"].map(|phrase| (RuleIndex(0), phrase)).into_iter());
+        let mut ranges = Vec::new();
+        assert_eq!(one_rule.scan(b"abcdabc", [0..4, 5..7], |_, range| ranges.push(range)), 2);
+        assert_eq!(ranges, [0..3, 1..4, 5..7]);
+        assert_eq!(one_rule.longest(), 3);
+    }
+
+    #[test]
+    fn letters_of_many_scripts_are_found_whatever_their_case() {
+        for (phrase, text) in [
+            ("Projekt Größe", "PROJEKT GRÖßE"),
+            ("été", "ÉtÉ"),
+            ("Žižkov łódź", "žIŽKOV ŁÓDŹ"),
+            ("Проект Ёж", "пРОЕКТ ёЖ"),
+            ("ΌΔΟΣ", "όδος"),
+            ("Đường", "đƯỜNG"),
+            ("Հայ", "հԱՅ"),
+        ] {
+            assert_eq!(found(&[phrase], &["x", text].concat()).last(), Some(&(0, 1..text.len() + 1)), "{phrase} in {text}");
+        }
+        assert_eq!(found(&["ß", "ı", "ﬁ"], "SS I fi"), []);
+    }
+
+    #[test]
+    fn a_phrase_begins_only_at_the_beginning() {
+        let phrases = Phrases::new(["abc", "bc", "é"].map(|phrase| (RuleIndex(0), phrase)).into_iter());
+        let begin = |text: &str| phrases.begin(text.as_bytes());
+        assert!(begin("ABC") && begin("bcx") && begin("É"));
+        assert!(!begin("") && !begin("ab") && !begin("abx") && !begin("xabc"));
+    }
+
+    #[test]
+    fn cases_are_those_of_unicode() {
+        let set = |letter: char| cases(letter).into_iter().collect::<BTreeSet<_>>();
+        let sigma = |letter: char| if letter == 'ς' { 'σ' } else { letter };
+        let folded = |letter: char| letter.to_lowercase().map(sigma).collect::<String>();
+        let mut missing = Vec::new();
+        assert!(('\u{1f00}'..=char::MAX).all(|letter| cases(letter) == [letter; 3]));
+        for letter in '\u{0}'..'\u{1f00}' {
+            for other in set(letter) {
+                assert_eq!(set(other), set(letter), "{letter} and {other}");
+                assert_eq!(folded(other), folded(letter), "{letter} and {other}");
+                assert_eq!(other.len_utf8(), letter.len_utf8(), "{letter} and {other}");
+            }
+            let pair =
+                letter.to_lowercase().next().filter(|lower| lower.len_utf8() == letter.len_utf8() && folded(*lower) == folded(letter));
+            if letter.is_uppercase() && pair.is_some_and(|lower| lower != letter && !set(letter).contains(&lower)) && !letter.is_ascii() {
+                missing.push(letter);
+            }
+        }
+        // Everything that languages of today are written in with these scripts.
+        let scripts =
+            |letter: &char| matches!(letter, '\u{c0}'..='\u{17e}' | '\u{386}'..='\u{3ab}' | '\u{400}'..='\u{4bf}' | '\u{531}'..='\u{556}');
+        let missing: String = missing.into_iter().filter(scripts).collect();
+        assert_eq!(missing, "Ÿ");
+    }
 }

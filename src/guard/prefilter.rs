@@ -19,7 +19,7 @@ use super::{lanes, order};
 use core::ops::Range;
 use needle::Needle;
 use signs::{ROOM, SEEN, STEP, Sign, Tables};
-use windows::{Near, Windows};
+use windows::{MAX_WINDOWS, Near, Windows};
 
 /// What to look for.
 #[derive(Debug)]
@@ -79,7 +79,10 @@ impl Prefilter {
         let (mut signs, mut kinds) = detector_signs(wanted, wide);
         let room = ROOM - signs.len();
         let shorter_than = |least: usize| needles.iter().filter(|needle| needle.bytes.len() < least).count();
-        let way = WAYS.iter().find(|(_, least, few)| shorter_than(*least) <= if *few == 0 { room } else { *few });
+        let is_possible = |(stride, least, few): &&(usize, usize, usize)| {
+            shorter_than(*least) <= if *few == 0 { room } else { *few } && needles.len() * stride <= MAX_WINDOWS
+        };
+        let way = WAYS.iter().find(is_possible);
         let (stride, least, _) = way.copied().unwrap_or((STEP, usize::MAX, 0));
         let (short, long): (Vec<&Needle>, Vec<&Needle>) = needles.iter().partition(|needle| needle.bytes.len() < least);
         let windows = Windows::new(&long, stride);
@@ -115,7 +118,7 @@ impl Prefilter {
 
     /// `false` only if none of the phrases, and nothing that the detectors find, stands in this text.
     pub(super) fn may_match(&self, json: &[u8], phrases: &Phrases) -> bool {
-        let mut look = Look { filter: self, phrases, json, numbers_from: 0 };
+        let mut look = Look { filter: self, phrases, json, numbers_from: 0, left: FREE_LOOKS + json.len() / BYTES_PER_LOOK };
         self.blind || self.any(json, &mut |at, seen| look.at(at, seen))
     }
 
@@ -143,7 +146,8 @@ impl Prefilter {
             false
         });
         let mut regions: Vec<Range<usize>> = Vec::new();
-        for region in order::by_key(&found, |region| region.start).filter_map(|at| found.get(at)) {
+        let starts: Vec<usize> = found.iter().map(|region| region.start).collect();
+        for region in order::of(&starts).into_iter().filter_map(|at| found.get(at)) {
             match regions.last_mut() {
                 Some(last) if region.start <= last.end => last.end = last.end.max(region.end),
                 _ => regions.push(region.clone()),
@@ -173,9 +177,9 @@ impl Prefilter {
     }
 
     fn whole<const STRIDE: usize>(&self, text: &[u8], tables: Tables, enough: Enough<'_>) -> bool {
-        let steps = text.len().saturating_sub(SEEN) / STEP * STEP;
+        let steps = (text.len() + STEP).saturating_sub(SEEN) / STEP * STEP;
         // The last bytes, and then nothing.
-        let mut last = [0; STEP + STEP + SEEN];
+        let mut last = [0; STEP + SEEN];
         last.iter_mut().zip(text.get(steps..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
         self.over::<STRIDE>(text, (text, 0), tables, enough) || self.over::<STRIDE>(text, (&last, steps), tables, enough)
     }
@@ -254,10 +258,18 @@ struct Look<'a> {
     json: &'a [u8],
     /// Numbers that begin before have been looked at.
     numbers_from: usize,
+    /// Looks that are still worth it.
+    left: usize,
 }
+
+/// A text that needs more looks than that, such as a table of numbers, is searched in less time.
+const BYTES_PER_LOOK: usize = 64;
+const FREE_LOOKS: usize = 64;
 
 impl Look<'_> {
     fn at(&mut self, at: usize, seen: Seen) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return true };
+        self.left = left;
         match seen {
             Seen::Window(near) => self.phrase(at, near),
             Seen::Signs(mut signs) => {

@@ -71,10 +71,10 @@ impl Rules {
         self.rules.get(usize::from(index.0))
     }
 
-    /// Bytes of the longest match. A stream holds back two more at most.
-    pub fn longest(&self) -> usize {
-        let detectors = Detector::ALL.into_iter().filter(|detector| self.wanted.contains(*detector));
-        detectors.map(Detector::longest).chain([self.phrases.longest(), self.patterns.window() + 2]).max().unwrap_or(0)
+    /// How many bytes a stream holds back at most.
+    pub fn longest_held(&self) -> usize {
+        let detectors = Detector::ALL.into_iter().filter(|detector| self.wanted.contains(*detector)).map(Detector::longest_held);
+        detectors.chain([self.phrases.longest(), self.patterns.longest_held()]).max().unwrap_or(0)
     }
 
     /// Everything in a text that is complete, in the order in which it begins. Every byte that belongs
@@ -170,8 +170,10 @@ impl Found {
     fn report(mut self, open: usize, each: impl FnMut(Match)) {
         self.matches.retain(|found| found.range.start < open);
         let mut united = Self::new(self.last.len());
-        let sorted = order::by_key(&self.matches, |found| found.range.start).filter_map(|at| self.matches.get(at));
-        sorted.for_each(|found| united.add(found.clone()));
+        let starts: Vec<usize> = self.matches.iter().map(|found| found.range.start).collect();
+        for found in order::of(&starts).into_iter().filter_map(|at| self.matches.get(at)) {
+            united.add(found.clone());
+        }
         united.matches.into_iter().for_each(each);
     }
 }

@@ -66,9 +66,9 @@ impl Detector {
         }
     }
 
-    /// Bytes of the longest match. It may depend on two bytes more.
-    pub(super) fn longest(self) -> usize {
-        match self {
+    /// Bytes of the longest match, and of what has to be seen behind it.
+    pub(super) fn longest_held(self) -> usize {
+        2 + match self {
             Self::ApiKey => api_key::LONGEST,
             Self::CreditCard => credit_card::LONGEST,
             Self::Email => email::LONGEST,
@@ -111,7 +111,7 @@ mod tests {
         let mut found: Vec<Range<usize>> = Vec::new();
         scan(wanted, Text::new(text, true), 0, &mut |by, range| {
             assert_eq!(by, detector);
-            assert!(range.len() <= detector.longest(), "{detector:?} finds {} bytes in {text}", range.len());
+            assert!(range.len() + 2 <= detector.longest_held(), "{detector:?} finds {} bytes in {text}", range.len());
             // Matches in matches are the caller's to merge.
             if found.last().is_none_or(|last| last.end <= range.start) {
                 found.push(range);

@@ -126,16 +126,26 @@ pub(in crate::guard) fn number_around(wanted: Wanted, text: Text<'_>, at: usize,
     let start = (*done..digit).rev().take_while(is_digit).last().unwrap_or(digit);
     let end = end_of_digits(text, digit);
     *done = end;
+    // An array of numbers is passed over quickly.
+    let matters = |byte: u8| byte.is_ascii_alphabetic() || b" -.+()".contains(&byte);
+    let beside = [start.checked_sub(1), Some(end)].into_iter().flatten().filter_map(|at| text.byte(at));
+    if end - start < 13 && !beside.into_iter().any(matters) {
+        return false;
+    }
     let mut found = false;
-    let mut look = |digits| number(wanted, text, 0, digits, &mut |_, _, candidate| found |= matches!(candidate, Candidate::Match(_)));
+    // Nothing begins so far before its digits.
+    let from = start.saturating_sub(8);
+    let mut look = |digits| number(wanted, text, from, digits, &mut |_, _, candidate| found |= matches!(candidate, Candidate::Match(_)));
     look(start..end);
     // `1-415-555-0100` and `1 (415) 555-0100`: the digit before has no sign.
     for one in [2, 3].into_iter().filter_map(|before| start.checked_sub(before)).filter(|at| text.byte(*at) == Some(b'1')) {
         look(one..one + 1);
     }
     // `\u20194155550100`: the first digits are not part of the number.
-    for after in (start + 1..=start + 4).filter(|at| *at < end && text.before(*at).is_none()) {
-        look(after..end);
+    if text.between(start.saturating_sub(4), start).contains(&b'u') {
+        for after in (start + 1..=start + 4).filter(|at| *at < end && text.before(*at).is_none()) {
+            look(after..end);
+        }
     }
     found
 }

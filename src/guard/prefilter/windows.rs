@@ -16,8 +16,8 @@ const SLOTS: usize = 1 << 16;
 /// Slots in a page.
 const PAGE: usize = 1 << 8;
 
-/// Beyond that there is no use in it.
-const MAX_WINDOWS: usize = SLOTS / 4;
+/// With more, there seem to be some everywhere.
+pub(super) const MAX_WINDOWS: usize = SLOTS / 8;
 
 /// Bytes of the longest window.
 const MAX_WIDTH: usize = 8;
@@ -100,13 +100,15 @@ impl Windows {
                 let bytes = needle.bytes.get(from..from + width)?;
                 each_word(bytes, 0, 0, &mut |word| list.push(Window { slot: slot(word, multiplier) as u16, ..window }));
             }
-            if list.len() > MAX_WINDOWS {
+            // Letters outside ASCII have a window for each case.
+            if list.len() > 2 * MAX_WINDOWS {
                 return None;
             }
         }
         let mut slots = vec![0_u8; SLOTS];
         let mut windows: Vec<Window> = Vec::with_capacity(list.len());
-        for window in order::by_key(&list, |window| window.slot.into()).filter_map(|at| list.get(at)) {
+        let keys: Vec<usize> = list.iter().map(|window| window.slot.into()).collect();
+        for window in order::of(&keys).into_iter().filter_map(|at| list.get(at)) {
             let used = slots.get_mut(usize::from(window.slot))?;
             // The same phrase may be in several rules.
             if windows.iter().rev().take((*used).into()).all(|other| other != window) {
