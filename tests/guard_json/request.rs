@@ -154,6 +154,20 @@ fn a_phrase_in_two_parts_is_taken_out_of_both() {
 }
 
 #[test]
+fn parts_of_every_kind_are_joined() {
+    let rules = compile(&[terms("block", Action::Block, &["secretword"])]);
+    for content in [
+        r#"[{"type":"refusal","refusal":"sec"},{"type":"refusal","refusal":"retword"}]"#,
+        r#"[{"type":"text","text":"sec"},{"type":"refusal","refusal":"retword"}]"#,
+        r#"[{"type":"thinking","thinking":[{"type":"text","text":"sec"},{"type":"text","text":"retword"}]}]"#,
+    ] {
+        let body = chat(&format!(r#"{{"role":"assistant","content":{content}}}"#));
+        let verdict = rules.input().expect("rules").request(&body);
+        assert_eq!(verdict, Verdict::Blocked { rule: "block".to_owned() }, "{content}");
+    }
+}
+
+#[test]
 fn a_block_wins_over_everything() {
     let guard = compile(&[
         terms("mild", Action::Redact, &["apple", "pear"]),

@@ -253,6 +253,17 @@ fn choices_and_members_do_not_mix() {
 }
 
 #[test]
+fn a_text_in_elements_without_an_index_goes_on_in_the_next_of_its_type() {
+    let guard = compile(&[terms("block", Action::Block, &["secretword"])]);
+    for element in [r#"{"type":"text","text":"@"}"#, r#"{"type":"thinking","thinking":[{"type":"text","text":"@"}]}"#, r#"{"text":"@"}"#] {
+        let event = |text: &str| delta(0, &format!(r#""content":[{}]"#, element.replace('@', text)));
+        let received = run(&guard, &[event("he sec"), event("retword tail")].concat());
+        assert_eq!(received.blocked.as_deref(), Some("block"), "{element}");
+        assert!(received.texts.values().all(|text| !text.contains("sec")), "{received:?}");
+    }
+}
+
+#[test]
 fn escapes_inside_arguments_are_seen_however_they_are_cut() {
     let guard = rules();
     let text = r#"{"a":"\u0070roject\u0020x \ud83d\ude00 caf\u00e9 \\u C:\\temp pro\u006aect x","b":"ann@ex\u0061mple.com"}"#;
