@@ -6,6 +6,8 @@ trap. So this is the filter, byte for byte, with a counter in front of one callb
 itself, from its start.
 """
 
+from trapping import i32_const, leb128, wasm_name
+
 TYPES, IMPORTS, FUNCTIONS, GLOBALS, EXPORTS, CODE = 1, 2, 3, 6, 7, 10
 I32, MUTABLE, VOID = b"\x7f", b"\x01", b"\x40"
 LOCAL_GET, GLOBAL_GET, GLOBAL_SET, CALL = b"\x20", b"\x23", b"\x24", b"\x10"
@@ -18,7 +20,7 @@ def mortal(wasm: bytes, callback: str, calls: int) -> bytes:
     content = dict(sections)
     imported, at = _unsigned(content[IMPORTS], 0)
     assert all(kind == 0 for kind in _import_kinds(content[IMPORTS], at, imported)), "something else than functions is imported"
-    export = _name(callback) + b"\x00"
+    export = wasm_name(callback) + b"\x00"
     original, _ = _unsigned(content[EXPORTS], content[EXPORTS].index(export) + len(export))
     kinds = _numbers(content[FUNCTIONS])
     kind = kinds[original - imported]
@@ -26,18 +28,18 @@ def mortal(wasm: bytes, callback: str, calls: int) -> bytes:
     wrapper = imported + len(kinds)
     body = b"".join([
         b"\x00",  # no locals
-        GLOBAL_GET, _leb(counter), _const(1), ADD, GLOBAL_SET, _leb(counter),
-        GLOBAL_GET, _leb(counter), _const(calls), GREATER_OR_EQUAL, IF, VOID, UNREACHABLE, END,
-        *(LOCAL_GET + _leb(index) for index in range(_parameters(content[TYPES], kind))),
-        CALL, _leb(original), END])
+        GLOBAL_GET, leb128(counter), i32_const(1), ADD, GLOBAL_SET, leb128(counter),
+        GLOBAL_GET, leb128(counter), i32_const(calls), GREATER_OR_EQUAL, IF, VOID, UNREACHABLE, END,
+        *(LOCAL_GET + leb128(index) for index in range(_parameters(content[TYPES], kind))),
+        CALL, leb128(original), END])
     changed = {
-        FUNCTIONS: _appended(content[FUNCTIONS], _leb(kind)),
-        GLOBALS: _appended(content[GLOBALS], I32 + MUTABLE + _const(0) + END),
-        EXPORTS: content[EXPORTS].replace(export + _leb(original), export + _leb(wrapper), 1),
-        CODE: _appended(content[CODE], _leb(len(body)) + body),
+        FUNCTIONS: _appended(content[FUNCTIONS], leb128(kind)),
+        GLOBALS: _appended(content[GLOBALS], I32 + MUTABLE + i32_const(0) + END),
+        EXPORTS: content[EXPORTS].replace(export + leb128(original), export + leb128(wrapper), 1),
+        CODE: _appended(content[CODE], leb128(len(body)) + body),
     }
     return wasm[:8] + b"".join(
-        bytes([ident]) + _leb(len(piece)) + piece
+        bytes([ident]) + leb128(len(piece)) + piece
         for ident, piece in ((ident, changed.get(ident, old)) for ident, old in sections))
 
 
@@ -81,7 +83,7 @@ def _numbers(vector: bytes) -> list[int]:
 
 def _appended(vector: bytes, item: bytes) -> bytes:
     count, at = _unsigned(vector, 0)
-    return _leb(count + 1) + vector[at:] + item
+    return leb128(count + 1) + vector[at:] + item
 
 
 def _unsigned(data: bytes, at: int) -> tuple[int, int]:
@@ -93,23 +95,3 @@ def _unsigned(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
-
-
-def _leb(value: int) -> bytes:
-    pieces = bytearray()
-    while value > 0x7f:
-        pieces.append(value & 0x7f | 0x80)
-        value >>= 7
-    return bytes(pieces) + bytes([value])
-
-
-def _const(value: int) -> bytes:
-    """`i32.const`, whose number is signed: bit 6 of its last byte must be clear."""
-    number = _leb(value)
-    if number[-1] & 0x40:
-        number = number[:-1] + bytes([number[-1] | 0x80, 0])
-    return b"\x41" + number
-
-
-def _name(text: str) -> bytes:
-    return _leb(len(text)) + text.encode("ascii")

@@ -33,30 +33,30 @@ def module(headers: Headers, trigger: str) -> bytes:
     header_value, nothing, allocate, create, accept, see_headers = range(len(types))
     functions = [  # (type, names it is exported by, instructions)
         (nothing, ["proxy_abi_version_0_2_1", "_initialize"], b""),
-        (allocate, ["proxy_on_memory_allocate"], _const(ALLOCATED)),
+        (allocate, ["proxy_on_memory_allocate"], i32_const(ALLOCATED)),
         (create, ["proxy_on_context_create"], b""),
-        (accept, ["proxy_on_vm_start", "proxy_on_configure"], _const(1)),
+        (accept, ["proxy_on_vm_start", "proxy_on_configure"], i32_const(1)),
         (see_headers, [callback], b"".join([
-            *map(_const, (header_map, NAME, len(trigger), VALUE_POINTER, VALUE_SIZE)),
+            *map(i32_const, (header_map, NAME, len(trigger), VALUE_POINTER, VALUE_SIZE)),
             b"\x10\x00",  # call the import: 0 is "found"
             b"\x45\x04\x40\x00\x0b",  # i32.eqz, if, unreachable, end
-            _const(0),  # continue
+            i32_const(0),  # continue
         ])),
     ]
     imports = 1
-    exports = [_name("memory") + b"\x02\x00"] + [
-        _name(name) + b"\x00" + _unsigned(imports + index)
+    exports = [wasm_name("memory") + b"\x02\x00"] + [
+        wasm_name(name) + b"\x00" + leb128(imports + index)
         for index, (_, names, _) in enumerate(functions) for name in names
     ]
     bodies = [b"\x00" + code + b"\x0b" for _, _, code in functions]
     return b"\x00asm\x01\x00\x00\x00" + b"".join([
         _section(1, [b"\x60" + _vector([I32] * given) + _vector([I32] * taken) for given, taken in types]),
-        _section(2, [_name("env") + _name("proxy_get_header_map_value") + b"\x00" + _unsigned(header_value)]),
-        _section(3, [_unsigned(kind) for kind, _, _ in functions]),
+        _section(2, [wasm_name("env") + wasm_name("proxy_get_header_map_value") + b"\x00" + leb128(header_value)]),
+        _section(3, [leb128(kind) for kind, _, _ in functions]),
         _section(5, [b"\x00\x01"]),  # one page of memory
         _section(7, exports),
-        _section(10, [_unsigned(len(body)) + body for body in bodies]),
-        _section(11, [b"\x00" + _const(NAME) + b"\x0b" + _name(trigger)]),
+        _section(10, [leb128(len(body)) + body for body in bodies]),
+        _section(11, [b"\x00" + i32_const(NAME) + b"\x0b" + wasm_name(trigger)]),
     ])
 
 
@@ -99,7 +99,7 @@ def _one(found):
     return only
 
 
-def _unsigned(value: int) -> bytes:
+def leb128(value: int) -> bytes:
     """LEB128."""
     pieces = bytearray()
     while value > 0x7f:
@@ -108,22 +108,22 @@ def _unsigned(value: int) -> bytes:
     return bytes(pieces) + bytes([value])
 
 
-def _const(value: int) -> bytes:
+def i32_const(value: int) -> bytes:
     """`i32.const`, whose number is signed: bit 6 of its last byte must be clear."""
-    number = _unsigned(value)
+    number = leb128(value)
     if number[-1] & 0x40:
         number = number[:-1] + bytes([number[-1] | 0x80, 0])
     return b"\x41" + number
 
 
-def _name(text: str) -> bytes:
-    return _unsigned(len(text)) + text.encode("ascii")
+def wasm_name(text: str) -> bytes:
+    return leb128(len(text)) + text.encode("ascii")
 
 
 def _vector(items: list[bytes]) -> bytes:
-    return _unsigned(len(items)) + b"".join(items)
+    return leb128(len(items)) + b"".join(items)
 
 
 def _section(ident: int, items: list[bytes]) -> bytes:
     content = _vector(items)
-    return bytes([ident]) + _unsigned(len(content)) + content
+    return bytes([ident]) + leb128(len(content)) + content
