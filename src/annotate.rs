@@ -1,29 +1,7 @@
 //! What the caller is told of the choice: the `routing` object.
 
-use serde::Serialize;
-
-use crate::attempt::Outcome;
 use crate::handoff::{Plan, Trail};
-
-#[derive(Serialize)]
-struct Routing<'a> {
-    selected: Option<&'a str>,
-    objective: &'a str,
-    candidates_considered: usize,
-    reason: &'a str,
-    provider: Option<&'a str>,
-    attempts: Vec<Attempt<'a>>,
-    adjustments: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Attempt<'a> {
-    model: &'a str,
-    provider: &'a str,
-    outcome: Outcome,
-    status: Option<u16>,
-    latency_ms: u64,
-}
+use crate::openai::members::{encode, encode_number};
 
 /// The `routing` object of an answer by the last attempt of the trail.
 pub fn answered(plan: &Plan, trail: &Trail, adjustments: &[String]) -> String {
@@ -42,19 +20,45 @@ fn write(plan: &Plan, trail: &Trail, adjustments: &[String], by: Option<(&str, &
         let failed = trail.0.len() - 1;
         format!("{}; {failed} failed before {model} at {provider} answered", plan.reason)
     });
-    let routing = Routing {
-        selected: by.map(|(model, _)| model),
-        objective: &plan.objective,
-        candidates_considered: plan.considered,
-        reason: moved.as_deref().unwrap_or(&plan.reason),
-        provider: by.map(|(_, provider)| provider),
-        attempts: trail
-            .0
-            .iter()
-            .map(|a| Attempt { model: &a.model, provider: &a.provider, outcome: a.outcome, status: a.status, latency_ms: a.latency_ms })
-            .collect(),
-        adjustments: plan.adjustments.iter().chain(adjustments).map(String::as_str).collect(),
-    };
-    // Strings and numbers always serialise.
-    serde_json::to_string(&routing).unwrap_or_default()
+    let mut out = Vec::with_capacity(USUAL_BYTES);
+    out.extend_from_slice(br#"{"selected":"#);
+    name(by.map(|(model, _)| model), &mut out);
+    out.extend_from_slice(br#","objective":"#);
+    encode(&plan.objective, &mut out);
+    out.extend_from_slice(br#","candidates_considered":"#);
+    encode_number(plan.considered as u64, &mut out);
+    out.extend_from_slice(br#","reason":"#);
+    encode(moved.as_deref().unwrap_or(&plan.reason), &mut out);
+    out.extend_from_slice(br#","provider":"#);
+    name(by.map(|(_, provider)| provider), &mut out);
+    out.extend_from_slice(br#","attempts":"#);
+    list(&trail.0, &mut out, |attempt, out| {
+        attempt.write(out);
+        out.push(b'}');
+    });
+    out.extend_from_slice(br#","adjustments":"#);
+    list(plan.adjustments.iter().chain(adjustments), &mut out, |adjustment, out| encode(adjustment, out));
+    out.push(b'}');
+    // Made of texts.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Room for a call with two attempts, so that it is mostly allocated once.
+const USUAL_BYTES: usize = 512;
+
+fn name(name: Option<&str>, out: &mut Vec<u8>) {
+    match name {
+        Some(name) => encode(name, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn list<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    let mut before = b'[';
+    for item in items {
+        out.push(before);
+        write(item, out);
+        before = b',';
+    }
+    out.extend_from_slice(if before == b'[' { b"[]" } else { b"]" });
 }

@@ -1,35 +1,56 @@
 //! What an attempt's outcome means: deliver it, try the next candidate, or stop; and how long
 //! attempts may take.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::config::Routing;
 use crate::openai::Request;
-use crate::provider::Fault;
+use crate::provider::{Class, Fault};
 
 /// What to do with a provider's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Read the answer.
     Deliver,
-    /// The caller's own fault: no other candidate would take it either.
-    Stop,
+    /// Read why: it may be the caller's own fault, which no other candidate would take either.
+    Ask,
     /// Try the next candidate.
     Next,
 }
 
-/// The verdict on a status alone. Credentials and model names are ours, so 401, 403 and 404 are
-/// not the caller's fault; neither is anything that is not an answer.
+/// The verdict on a status alone. Whose fault a 4xx is only its body tells; what is no answer and no
+/// refusal is not read.
 pub fn verdict(status: u16) -> Verdict {
     match status {
         200..=299 => Verdict::Deliver,
-        400 | 413 | 422 => Verdict::Stop,
+        408 | 425 | 499 => Verdict::Next,
+        400..=499 => Verdict::Ask,
         _ => Verdict::Next,
     }
 }
 
+/// What to do about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The caller is told.
+    Tell,
+    /// A candidate with a larger window may take it; without one the caller is told.
+    Larger,
+    /// Try the next candidate.
+    Next,
+}
+
+/// What a refusal of this class asks for. Credentials and model names are ours.
+pub const fn answer(class: Class) -> Answer {
+    match class {
+        Class::Caller | Class::ContentPolicy => Answer::Tell,
+        Class::ContextTooLong => Answer::Larger,
+        Class::Credentials | Class::RateLimited | Class::Overloaded | Class::Unavailable => Answer::Next,
+    }
+}
+
 /// How an attempt ended, as `routing.attempts` and the access log name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Still under way.
@@ -52,6 +73,24 @@ pub enum Outcome {
     InBandError,
     /// Empty, cut off, compressed or otherwise not the protocol.
     Malformed,
+}
+
+impl Outcome {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::ConnectFailure => "connect_failure",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Status => "status",
+            Self::InBandError => "in_band_error",
+            Self::Malformed => "malformed",
+        }
+    }
 }
 
 impl From<&Fault> for Outcome {
@@ -89,26 +128,30 @@ impl Bounds {
     }
 }
 
-/// A `Retry-After` of seconds; dates and nonsense are `None`.
-pub fn retry_after_s(value: &[u8]) -> Option<u64> {
-    core::str::from_utf8(value).ok()?.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::openai::Endpoint;
 
     #[test]
-    fn only_the_callers_own_fault_stops() {
+    fn an_answer_is_read_and_so_is_a_refusal() {
         for status in [200, 201, 299] {
             assert_eq!(verdict(status), Verdict::Deliver, "{status}");
         }
-        for status in [400, 413, 422] {
-            assert_eq!(verdict(status), Verdict::Stop, "{status}");
+        for status in [400, 401, 402, 403, 404, 413, 418, 422, 429] {
+            assert_eq!(verdict(status), Verdict::Ask, "{status}");
         }
-        for status in [301, 401, 402, 403, 404, 408, 409, 418, 425, 429, 500, 502, 503, 504, 529, 599] {
+        for status in [0, 101, 301, 408, 425, 499, 500, 502, 503, 504, 529, 599] {
             assert_eq!(verdict(status), Verdict::Next, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_read_by_the_name_it_is_written_with() {
+        use Outcome::{Cancelled, ConnectFailure, InBandError, Malformed, Ok, Pending, Refused, Reset, Status, Timeout};
+        for outcome in [Pending, Ok, Refused, ConnectFailure, Reset, Timeout, Cancelled, Status, InBandError, Malformed] {
+            let read: Outcome = serde_json::from_value(outcome.name().into()).expect("a name");
+            assert_eq!(read, outcome);
         }
     }
 

@@ -74,7 +74,8 @@ pub fn remove_header(side: Side, name: &str) {
     let _ = hostcalls::remove_map_value(side.headers(), name);
 }
 
-/// Replaces every header.
+/// Replaces every header. Of a request it makes Envoy look up the route again, by the filter state there is
+/// by then.
 pub fn set_headers(side: Side, headers: Vec<(&str, &[u8])>) {
     let _ = hostcalls::set_map_bytes(side.headers(), headers);
 }
@@ -159,12 +160,6 @@ impl Store for SharedData {
 
 /// Instead of a version: create the key, unless somebody just did.
 const CREATE: u32 = u32::MAX;
-
-/// Makes Envoy look up the route again, now that filter state has changed; only before the request
-/// headers are sent on.
-pub fn reroute() {
-    let _ = hostcalls::call_foreign_function("clear_route_cache", None);
-}
 
 /// Breaks the stream off, towards the client too.
 pub fn reset() {

@@ -26,6 +26,7 @@
 //! | [`json_path`] | where in a JSON text an error lies |
 //! | [`openai`] | the client's protocol: requests, members, usage |
 //! | [`sse`] | server-sent events |
+//! | [`framing`] | bytes of a stream to events, for every transport |
 //! | [`guard`] | content rules |
 //! | [`rejection`] | every refusal we send |
 //! | [`provider`] | wire protocols and the table of presets |
@@ -35,6 +36,7 @@
 //! | [`rank`] | request to plan |
 //! | [`estimate`] | what a call may cost, and what a cut one did |
 //! | [`attempt`] | outcome to verdict; time bounds |
+//! | [`retry_after`] | how long a provider asks to be left alone |
 //! | [`handoff`] | plan and trail in filter state |
 //! | [`annotate`] | the `routing` object |
 //! | [`host`] | the only user of Envoy's host calls |
@@ -53,6 +55,7 @@ pub mod attempt;
 pub mod authenticate;
 pub mod config;
 pub mod estimate;
+pub mod framing;
 pub mod guard;
 pub mod handoff;
 pub mod health;
@@ -64,6 +67,7 @@ pub mod openai;
 pub mod provider;
 pub mod rank;
 pub mod rejection;
+pub mod retry_after;
 pub mod seat;
 pub mod sse;
 pub mod usage;

@@ -20,6 +20,10 @@ pub enum Broken {
     TooLong,
     /// Not UTF-8.
     NotUtf8,
+    /// A checksum does not fit what it stands for.
+    WrongChecksum,
+    /// Lengths that contradict each other, or a kind of value that there is not.
+    Malformed,
 }
 
 /// The decoder's memory between two pieces of a stream.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the bottom up: each may use those of earlier lines, and itself.
 const LAYERS: &[&[&str]] = &[
     &["json_path", "sse"],
+    &["framing"],
     &["openai"],
     &["guard"],
     &["rejection"],
@@ -19,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["rank"],
     &["estimate"],
     &["attempt"],
+    &["retry_after"],
     &["handoff"],
     &["annotate"],
     &["host"],
@@ -29,7 +31,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// A codec translates between these two; what a call costs, who makes it and what happens when it
 /// fails are not its business.
-const CODECS_MAY_USE: &[&str] = &["openai", "sse", "provider"];
+const CODECS_MAY_USE: &[&str] = &["openai", "sse", "framing", "provider"];
 
 /// Only these may name the SDK.
 const KNOW_THE_SDK: &[&str] = &["seat", "host", "lib"];

@@ -5,6 +5,8 @@
 
 #[path = "docs/example.rs"]
 mod example;
+#[path = "docs/protocols.rs"]
+mod protocols;
 #[path = "docs/reference.rs"]
 mod reference;
 #[path = "docs/text.rs"]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::NanoUsd;
 use crate::openai::Usage;
-use crate::provider::Protocol;
+use crate::provider::{self, Protocol};
 
 pub use super::document::{Kind, Latency};
 
@@ -64,6 +64,35 @@ pub struct Provider {
     pub protocol: &'static Protocol,
     /// Where it is.
     pub endpoint: Endpoint,
+    /// What else its addresses are made of.
+    pub place: Place,
+}
+
+/// What some providers want in an address besides the model, as the file says it; each at most 64
+/// ASCII letters, digits, `-`, `.` and `_`. Which of them a provider needs is its codec's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Azure OpenAI's `api-version`.
+    pub api_version: Option<String>,
+    /// Vertex AI's project; may hold `:`, which separates an old project from its organisation.
+    pub project: Option<String>,
+    /// Vertex AI's location.
+    pub location: Option<String>,
+    /// AWS's region.
+    pub region: Option<String>,
+}
+
+impl Place {
+    /// What a codec makes paths of, behind a base URL with this path.
+    pub fn within<'a>(&'a self, path: &'a str) -> provider::Place<'a> {
+        provider::Place {
+            path,
+            api_version: self.api_version.as_deref(),
+            project: self.project.as_deref(),
+            location: self.location.as_deref(),
+            region: self.region.as_deref(),
+        }
+    }
 }
 
 /// A parsed base URL.
@@ -75,7 +104,8 @@ pub struct Endpoint {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Path prefix without a trailing slash, `/v1` or empty.
+    /// What stands before the paths of all calls, without a trailing slash: `/v1`, or empty. May end in a
+    /// query that all calls carry.
     pub path: String,
     /// What goes into `:authority`.
     pub authority: String,

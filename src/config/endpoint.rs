@@ -8,17 +8,17 @@ impl Endpoint {
         let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err("a base URL begins with https:// or http://"),
+            _ => return Err("a URL begins with https:// or http://"),
         };
         let (authority, path) = match rest.split_once('/') {
             Some((authority, path)) => (authority, path.trim_end_matches('/')),
             None => (rest, ""),
         };
         if authority.contains('@') {
-            return Err("credentials do not belong in a URL; use api_key");
+            return Err("credentials do not belong in a URL; use api_key or auth");
         }
         if path.contains(['?', '#', ' ']) || path.bytes().any(|b| !b.is_ascii_graphic()) {
-            return Err("a base URL has no query, fragment or spaces");
+            return Err("this URL has no query, fragment or spaces");
         }
         let default_port = if tls { 443 } else { 80 };
         let (host, port) = match authority.strip_prefix('[') {

@@ -14,6 +14,9 @@ pub(super) fn is_no_answer(depth: usize, name: &str) -> bool {
     }
 }
 
+/// Arrays of objects in answers that are no parts; the last is in `routing`.
+const ARRAYS_OF_ANSWERS: [&str; 3] = [r#""choices""#, r#""tool_calls""#, r#""attempts""#];
+
 /// Said when probabilities were taken out: they spell the text, token by token.
 pub(super) const WITHOUT_LOGPROBS: &str = "left out logprobs, which repeat the text";
 
@@ -21,7 +24,9 @@ impl Rules {
     /// Looks at the text of a chat completion. What was done is added to its `routing.adjustments`.
     /// A body without `choices` has no text.
     pub fn answer(&self, body: &str) -> Verdict {
-        if !has_choices(body) || !self.may_match(body.as_bytes()) && !may_have_parts(body.as_bytes()) {
+        // What takes least time first.
+        let suspect = |bytes: &[u8]| may_have_choices(bytes) && (self.may_match(bytes) || may_have_parts(bytes, &ARRAYS_OF_ANSWERS));
+        if !suspect(body.as_bytes()) || !has_choices(body) {
             return Verdict::Clean;
         }
         let mut review = match self.review(body, is_no_answer, false) {
@@ -42,10 +47,14 @@ impl Rules {
     }
 }
 
-/// Whether it is an answer in words. An embedding is long, and soon told apart.
+/// Whether it is an answer in words.
 fn has_choices(body: &str) -> bool {
-    let may_have = memchr::memmem::find(body.as_bytes(), b"choices").is_some() || memchr::memchr(b'\\', body.as_bytes()).is_some();
-    may_have && Members::read(body).map_or(true, |answer| answer.find("choices").is_some())
+    Members::read(body).map_or(true, |answer| answer.find("choices").is_some())
+}
+
+/// An embedding is long, and soon told apart.
+fn may_have_choices(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"choices").is_some() || memchr::memchr(b'\\', body).is_some()
 }
 
 /// Whether any were there.

@@ -1,12 +1,12 @@
 //! Sixteen bytes at a time: vector instructions where there are any, and the same without them
 //! (docs/decisions/0008).
 
-pub(super) use imp::{Lanes, and, any, has_digit, load, look_up, words};
+pub(super) use imp::{Lanes, and, any, halves, has_digit, load, look_up, one_on, two_on, words};
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod imp {
     use core::arch::wasm32::{
-        i8x16_gt, i8x16_lt, i8x16_splat, u8x16_splat, u8x16_swizzle, u16x8_shr, u64x2, u64x2_extract_lane, v128, v128_and, v128_any_true,
+        i8x16_gt, i8x16_lt, i8x16_shuffle, i8x16_splat, u8x16_swizzle, u16x8_shr, u64x2, u64x2_extract_lane, v128, v128_and, v128_any_true,
         v128_or,
     };
 
@@ -20,11 +20,29 @@ mod imp {
         u64x2(word(0), word(1))
     }
 
+    /// The lower and the upper halves of bytes. `half` has the lower half of every byte set: V8 makes a constant anew
+    /// wherever it is used, so it comes from memory once.
+    #[inline]
+    pub(in crate::guard) fn halves(bytes: Lanes, half: Lanes) -> [Lanes; 2] {
+        [v128_and(bytes, half), v128_and(u16x8_shr(bytes, 4), half)]
+    }
+
     /// For every byte what both of its halves have in their tables.
     #[inline]
-    pub(in crate::guard) fn look_up(upper: Lanes, lower: Lanes, bytes: Lanes) -> Lanes {
-        let half = u8x16_splat(0x0f);
-        v128_and(u8x16_swizzle(lower, v128_and(bytes, half)), u8x16_swizzle(upper, v128_and(u16x8_shr(bytes, 4), half)))
+    pub(in crate::guard) fn look_up(lower: Lanes, upper: Lanes, [low, high]: [Lanes; 2]) -> Lanes {
+        v128_and(u8x16_swizzle(lower, low), u8x16_swizzle(upper, high))
+    }
+
+    /// Every byte one place further on; the last of those before comes first.
+    #[inline]
+    pub(in crate::guard) fn one_on(before: Lanes, bytes: Lanes) -> Lanes {
+        i8x16_shuffle::<15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30>(before, bytes)
+    }
+
+    /// Two places.
+    #[inline]
+    pub(in crate::guard) fn two_on(before: Lanes, bytes: Lanes) -> Lanes {
+        i8x16_shuffle::<14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29>(before, bytes)
     }
 
     #[inline]
@@ -57,9 +75,26 @@ mod imp {
         *bytes
     }
 
-    pub(in crate::guard) fn look_up(upper: Lanes, lower: Lanes, bytes: Lanes) -> Lanes {
-        let look_up = |table: Lanes, half: u8| table.get(usize::from(half)).copied().unwrap_or(0);
-        bytes.map(|byte| look_up(upper, byte >> 4) & look_up(lower, byte & 15))
+    pub(in crate::guard) fn halves(bytes: Lanes, half: Lanes) -> [Lanes; 2] {
+        [and(bytes, half), and(bytes.map(|byte| byte >> 4), half)]
+    }
+
+    pub(in crate::guard) fn look_up(lower: Lanes, upper: Lanes, [low, high]: [Lanes; 2]) -> Lanes {
+        let look_up = |table: Lanes, halves: Lanes| halves.map(|half| table.get(usize::from(half)).copied().unwrap_or(0));
+        and(look_up(lower, low), look_up(upper, high))
+    }
+
+    pub(in crate::guard) fn one_on(before: Lanes, bytes: Lanes) -> Lanes {
+        on(1, before, bytes)
+    }
+
+    pub(in crate::guard) fn two_on(before: Lanes, bytes: Lanes) -> Lanes {
+        on(2, before, bytes)
+    }
+
+    fn on(places: usize, before: Lanes, bytes: Lanes) -> Lanes {
+        let mut all = before.into_iter().skip(before.len() - places).chain(bytes);
+        [(); 16].map(|()| all.next().unwrap_or(0))
     }
 
     pub(in crate::guard) fn and(mut a: Lanes, b: Lanes) -> Lanes {

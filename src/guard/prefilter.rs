@@ -18,7 +18,7 @@ use super::phrases::Phrases;
 use super::{lanes, order};
 use core::ops::Range;
 use needle::Needle;
-use signs::{ROOM, SEEN, STEP, Sign, Tables};
+use signs::{BACK, Begun, ROOM, SEEN, STEP, Sign, Tables};
 use windows::{MAX_WINDOWS, Near, Windows};
 
 /// What to look for.
@@ -181,28 +181,39 @@ impl Prefilter {
         // The last bytes, and then nothing.
         let mut last = [0; STEP + SEEN];
         last.iter_mut().zip(text.get(steps..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-        self.over::<STRIDE>(text, (text, 0), tables, enough) || self.over::<STRIDE>(text, (&last, steps), tables, enough)
+        let mut begun = Begun::nothing();
+        self.over::<STRIDE>(text, (text, 0), tables, &mut begun, enough)
+            || self.over::<STRIDE>(text, (&last, steps), tables, &mut begun, enough)
     }
 
     /// Goes over a part of the text, of which the place is given, as far as there are enough bytes.
     #[inline(never)]
-    fn over<const STRIDE: usize>(&self, text: &[u8], (part, from): (&[u8], usize), tables: Tables, enough: Enough<'_>) -> bool {
+    fn over<const STRIDE: usize>(
+        &self,
+        text: &[u8],
+        (part, from): (&[u8], usize),
+        tables: Tables,
+        begun: &mut Begun,
+        enough: Enough<'_>,
+    ) -> bool {
         let windows = self.windows.as_ref().filter(|_| STRIDE < STEP);
         // By value, so that it stays in registers.
         let slots = windows.map(Windows::slots);
-        let mut at = 0;
+        let (mut at, mut open) = (0, *begun);
         while let Some(seen) = part.get(at..).and_then(|rest| rest.first_chunk()) {
             let window = slots.is_some_and(|slots| slots.are_used::<STRIDE>(seen));
-            let signs = tables.signs(seen);
+            let signs = tables.signs(seen, &mut open);
             if window
                 && windows
                     .is_some_and(|windows| windows.any::<STRIDE>(text, from + at, seen, &mut |at, near| enough(at, Seen::Window(near))))
-                || lanes::any(signs) && signs::any(signs, &mut |place, signs| enough(from + at + place, Seen::Signs(signs)))
+                || lanes::any(signs)
+                    && signs::any(signs, &mut |place, signs| enough((from + at + place).saturating_sub(BACK), Seen::Signs(signs)))
             {
                 return true;
             }
             at += STEP;
         }
+        *begun = open;
         false
     }
 }

@@ -28,7 +28,7 @@ pub enum Verdict {
 impl Rules {
     /// Looks at the text of a chat or embeddings request, which is a JSON object.
     pub fn request(&self, body: &str) -> Verdict {
-        if !self.may_match(body.as_bytes()) && !may_have_parts(body.as_bytes()) {
+        if !self.may_match(body.as_bytes()) && !may_have_parts(body.as_bytes(), &ARRAYS_OF_REQUESTS) {
             return Verdict::Clean;
         }
         // Ids of the catalogue and the caller's wishes for the choice among them.
@@ -81,18 +81,18 @@ impl Review<'_, '_> {
 
 /// Whether a message can have a content of several parts, between which nobody looks who takes the
 /// body as it is written. Such a content is an array of objects. There are others, and what stands
-/// before their brackets tells most of them apart.
-pub(super) fn may_have_parts(body: &[u8]) -> bool {
+/// before their brackets tells most of them apart: one of these names.
+pub(super) fn may_have_parts(body: &[u8], without_parts: &[&str]) -> bool {
     memchr::memchr_iter(b'[', body).any(|at| {
         let (before, after) = body.split_at(at);
         let begins_an_object = after.get(1..).unwrap_or_default().trim_ascii_start().first() == Some(&b'{');
         begins_an_object
             && before.trim_ascii_end().strip_suffix(b":").is_some_and(|name| {
                 let name = name.trim_ascii_end();
-                name.ends_with(b"\"") && !KNOWN_ARRAYS.iter().any(|known| name.ends_with(known.as_bytes()))
+                name.ends_with(b"\"") && !without_parts.iter().any(|known| name.ends_with(known.as_bytes()))
             })
     })
 }
 
-/// Arrays of objects in requests and answers without parts.
-const KNOWN_ARRAYS: [&str; 4] = [r#""messages""#, r#""tools""#, r#""tool_calls""#, r#""choices""#];
+/// Arrays of objects in requests that are no parts.
+const ARRAYS_OF_REQUESTS: [&str; 3] = [r#""messages""#, r#""tools""#, r#""tool_calls""#];

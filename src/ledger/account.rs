@@ -4,8 +4,6 @@
 //! undone if the workspace refuses. For that instant another call of the same key may find less
 //! than there is; none ever finds more.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Ask, Gauge, Hold, Refusal, Spending, Standing, Store, Terms, Usage};
 
 /// One record and what holds in it.
@@ -27,8 +25,7 @@ pub struct Account {
 /// What is reserved for a call: for each scope the key of its record, and the hold. Whoever ends it
 /// needs nothing else. It has to be ended once: with [`settle`](Self::settle), or with
 /// [`release`](Self::release) and any number of [`charge`](Self::charge)s.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Booking(pub Vec<(String, Hold)>);
 
 /// A call that is not admitted. Nothing is reserved for it.

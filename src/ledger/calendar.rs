@@ -24,6 +24,11 @@ pub fn end_s(period: Period, now_s: u64) -> Option<u64> {
     Some(next.saturating_mul(DAY_S))
 }
 
+/// Unix second at which a date begins, not before 1970.
+pub fn day_s(year: u64, month: u64, day: u64) -> u64 {
+    days(year, month, day).saturating_mul(DAY_S)
+}
+
 /// The longest a period can be, in seconds.
 pub(super) fn longest_s(period: Period) -> Option<u64> {
     match period {

@@ -19,8 +19,6 @@ mod record;
 mod requests;
 mod tokens;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::policy::{Budget, Limits, NanoUsd, Period};
 use record::Record;
 
@@ -84,58 +82,43 @@ impl Usage {
 }
 
 /// What is reserved for a call in one scope: all that is needed to end the reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hold {
     /// Tokens; 0 where they are not limited.
-    #[serde(rename = "t")]
     pub tokens: u64,
     /// Money; 0 where there is no budget.
-    #[serde(rename = "n")]
     pub nano_usd: u64,
     /// Unix second at which it ends by itself.
-    #[serde(rename = "e")]
     pub expires_s: u64,
     /// What the request weighs against the rate; 0 where requests are not limited.
-    #[serde(rename = "r")]
     pub request_ns: u64,
     /// When that weight is gone by itself, Unix time.
-    #[serde(rename = "d")]
     pub due_ns: u64,
 }
 
 /// Where a scope stands, for headers and `/v1/usage`.
-///
-/// Serialised it is what headers show, no more: it travels from seat to seat with every call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Standing {
     /// Calls, where they are limited.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<Gauge>,
     /// Tokens, where they are limited.
-    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Gauge>,
-    /// Money, where there is a budget; not serialised.
-    #[serde(skip)]
+    /// Money, where there is a budget.
     pub budget: Option<Spending>,
 }
 
 /// One rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gauge {
     /// Per minute.
-    #[serde(rename = "l")]
     pub limit: u64,
     /// What may be used at once now; with a burst above the limit it can be more than the limit.
-    #[serde(rename = "r")]
     pub remaining: u64,
     /// Milliseconds until all of it is back if nothing more is used.
-    #[serde(rename = "s")]
     pub reset_ms: u64,
-    /// Tokens charged within the window; 0 for requests, and not serialised.
-    #[serde(skip)]
+    /// Tokens charged within the window; 0 for requests.
     pub used: u64,
-    /// Tokens reserved by calls under way; 0 for requests, and not serialised.
-    #[serde(skip)]
+    /// Tokens reserved by calls under way; 0 for requests.
     pub reserved: u64,
 }
 

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use super::body::{self, Cuts};
+use super::mark;
 use super::members::{Members, NotAnObject, decode, encode};
 use super::messages::{self, Weight};
-use super::parameters;
+use super::parameters::{self, Fields};
 use super::route::Route;
 use super::scan::{Scan, Stop};
 
@@ -27,6 +28,8 @@ pub struct ChatRequest<'a> {
     pub n: u64,
     /// What the model must be able to do.
     pub needs: Needs,
+    /// The documented members it has; `null` counts as absent.
+    pub fields: Fields,
     /// Messages.
     pub messages: u64,
     /// Tools and functions.
@@ -65,6 +68,19 @@ pub struct Needs {
     pub functions: bool,
     /// It asks for embeddings.
     pub embeddings: bool,
+    /// It has images that are addresses of the web, which a provider has to fetch.
+    pub remote_images: bool,
+    /// It has parts with audio.
+    pub audio: bool,
+    /// It has parts with files.
+    pub files: bool,
+    /// It has files that are not in it themselves as a PDF, which few others than OpenAI can read.
+    pub uploads: bool,
+    /// It has tools that are not functions.
+    pub custom_tools: bool,
+    /// The documented members that ask for something: without those whose value says what would happen
+    /// anyway.
+    pub asked: Fields,
 }
 
 /// Why a body is not a request.
@@ -120,13 +136,19 @@ impl<'a> ChatRequest<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, BadRequest> {
         let mut walk = parameters::request();
         let (mut weight, mut tools, mut functions) = (Weight::default(), 0, 0);
+        let (mut fields, mut asked) = (Fields::default(), Fields::default());
         let members = body::walk(body, MAX_VALUES, |scan, name| {
-            let Some((_, field)) = walk.member(name)? else { return Ok(scan.value()?) };
+            let Some((bit, field)) = walk.member(name)? else { return Ok(scan.value()?) };
             if name == "messages" {
+                (fields, asked) = (fields.with(bit), asked.with(bit));
                 weight = messages::weigh(scan)?;
                 return Ok("");
             }
             let (value, elements) = scan.written(|scan| field.check(scan))?;
+            if value != "null" {
+                fields = fields.with(bit);
+                asked = if parameters::is_neutral(name, value) { asked } else { asked.with(bit) };
+            }
             match name {
                 "tools" => tools = elements,
                 "functions" => functions = elements,
@@ -152,6 +174,11 @@ impl<'a> ChatRequest<'a> {
         let bytes = |name: &str| value(name).map_or(0, str::len);
         let prompt_bytes = (weight.text_bytes + bytes("tools") + bytes("functions")) as u64;
         let refers = weight.refers || value("web_search_options").is_some();
+        fields = fields.and(weight.marks);
+        // Rather once too often: whoever takes it out looks for it where it belongs.
+        if value("tools").is_some_and(|tools| memchr::memmem::find(tools.as_bytes(), b"\"cache_control\"").is_some()) {
+            fields = fields.and(const { Fields::of(&[mark::CACHE_CONTROL]) });
+        }
         Ok(Self {
             model,
             route: value("route").map_or(Ok(Route::default()), Route::parse)?,
@@ -169,8 +196,15 @@ impl<'a> ChatRequest<'a> {
                 several_choices: n != 1,
                 functions: functions > 0,
                 embeddings: false,
+                remote_images: weight.remote_images,
+                audio: weight.audio,
+                files: weight.files,
+                uploads: weight.uploads,
+                custom_tools: value("tools").is_some_and(has_custom_tools),
+                asked,
                 reasoning: value("reasoning_effort").is_some_and(|effort| decode(effort).as_deref() != Some("none")),
             },
+            fields,
             messages: weight.messages as u64,
             tools: (tools + functions) as u64,
             prompt_bytes,
@@ -236,6 +270,15 @@ fn include_usage(stream_options: Option<&str>) -> Result<bool, BadRequest> {
     Ok(members.find("include_usage").is_some_and(|member| member.value == "true"))
 }
 
+/// Whether a list of tools that has been checked has others than functions.
+fn has_custom_tools(tools: &str) -> bool {
+    let mut custom = false;
+    let outcome = Scan::new(tools).array(|scan, _| {
+        custom |= kind(scan.value()?).as_deref() != Some("function");
+        Ok::<_, Stop>(())
+    });
+    custom && outcome.is_ok()
+}
 /// The member `type` of an object that has been checked.
 fn kind(value: &str) -> Option<Cow<'_, str>> {
     let mut kind = None;
@@ -295,6 +338,21 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_no_pdf_in_the_request_are_told_apart() {
+        for (file, uploads) in [
+            (r#"{"file_data":"data:application/pdf;base64,JVBERi0="}"#, false),
+            (r#"{"filename":"a.pdf","file_data":"data:application/pdf;name=a.pdf;base64,JVBERi0="}"#, false),
+            (r#"{"file_id":"file-1"}"#, true),
+            (r#"{"file_data":"data:text/plain;base64,eA=="}"#, true),
+        ] {
+            let part = format!(r#"{{"type":"file","file":{file}}}"#);
+            let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{part}]}}]}}"#);
+            let needs = parse(&body).needs;
+            assert_eq!((needs.files, needs.uploads), (true, uploads), "{file}");
+        }
+    }
+
+    #[test]
     fn needs_are_read_from_the_members_that_state_them() {
         let with =
             |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"x"}}]}}],{extra}}}"#);
@@ -302,13 +360,17 @@ mod tests {
         for (extra, needs) in [
             (r#""tools":[]"#, none),
             (r#""tools":null"#, none),
-            (r#""tools":[{"type":"x"}]"#, Needs { tools: true, ..none }),
-            (r#""tools":[{"type":"x"}],"parallel_tool_calls":true"#, Needs { tools: true, parallel_tools: true, ..none }),
+            (r#""tools":[{"type":"x"}]"#, Needs { tools: true, custom_tools: true, ..none }),
+            (
+                r#""tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":true"#,
+                Needs { tools: true, parallel_tools: true, ..none },
+            ),
             (r#""tools":[ ],"parallel_tool_calls":true"#, none),
             (r#""response_format":{"type":"text"}"#, none),
             (r#""response_format":{"type":"json_object"}"#, Needs { json_object: true, ..none }),
             (r#""response_format":{"type":"json_\u006fbject"}"#, Needs { json_object: true, ..none }),
             (r#""response_format":{"json_schema":{"name":"x"},"type":"json_schema"}"#, Needs { json_schema: true, ..none }),
+            (r#""logprobs":false,"modalities":["text"]"#, none),
             (r#""functions":[ ]"#, none),
             (r#""functions":[{"name":"f"}]"#, Needs { tools: true, functions: true, ..none }),
             (r#""n":1"#, none),
@@ -318,10 +380,20 @@ mod tests {
             (r#""reasoning_effort":"n\u006fne""#, none),
             (r#""reasoning_effort":"low""#, Needs { reasoning: true, ..none }),
         ] {
-            assert_eq!(parse(&with(extra)).needs, needs, "{extra}");
+            assert_eq!(Needs { asked: Fields::default(), ..parse(&with(extra)).needs }, needs, "{extra}");
         }
         let image = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}]}"#;
-        assert!(parse(image).needs.vision);
+        assert!(parse(image).needs.vision && parse(image).needs.remote_images);
+        let inline = image.replace("https://x/y.png", "data:image/png;base64,iVBO");
+        assert!(parse(&inline).needs.vision && !parse(&inline).needs.remote_images);
+        let request = with(r#""seed":7,"stop":null,"tomorrow":1,"logprobs": false,"modalities":[ "text" ],"presence_penalty":0.0"#);
+        let fields = parse(&request).needs.asked;
+        assert_eq!(fields, Fields::of(&["model", "messages", "seed"]));
+        let present = Fields::of(&["model", "messages", "seed", "logprobs", "modalities", "presence_penalty"]);
+        assert_eq!(parse(&request).fields, present);
+        assert_eq!(fields.first_common(Fields::of(&["stop", "seed"])), Some("seed"));
+        let tools = r#""tools":[{"type":"function","function":{"name":"f"},"cache_control":{"type":"ephemeral"}}]"#;
+        assert!(parse(&with(tools)).fields.meets(Fields::of(&["cache_control"])));
     }
 
     #[test]

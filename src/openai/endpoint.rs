@@ -1,10 +1,7 @@
 //! What a provider can be asked for.
 
-use serde::{Deserialize, Serialize};
-
 /// An endpoint of OpenAI's API that calls are routed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     /// <https://platform.openai.com/docs/api-reference/chat>
     Chat,

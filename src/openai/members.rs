@@ -4,7 +4,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use super::scan::{Scan, Stop};
+use super::scan::{Scan, Stop, is_plain};
 
 /// One member, borrowed from the text.
 #[derive(Debug, Clone)]
@@ -215,8 +215,31 @@ pub fn decode(literal: &str) -> Option<Cow<'_, str>> {
 
 /// Appends `text` as a JSON string literal.
 pub fn encode(text: &str, out: &mut Vec<u8>) {
+    // Most are names.
+    if text.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Writing to a Vec cannot fail, and neither can the serialisation of a str.
     let _ = serde_json::to_writer(out, text);
+}
+
+/// Appends a number in decimal digits.
+pub fn encode_number(mut number: u64, out: &mut Vec<u8>) {
+    // The longest has twenty.
+    let mut digits = [0; 20];
+    let mut length = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -292,6 +315,16 @@ mod tests {
             ("\u{feff}{}", NotAnObject::Syntax { line: 1, column: 1 }),
         ] {
             assert_eq!(Members::read(text).map(|_| ()).expect_err(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_rust_writes_them() {
+        let nines = (0..20).map(|digits| 10_u64.wrapping_pow(digits).wrapping_sub(1));
+        for number in nines.clone().chain(nines.map(|number| number.wrapping_add(1))).chain([7, 1_234_567_890, u64::MAX]) {
+            let mut out = Vec::new();
+            encode_number(number, &mut out);
+            assert_eq!(String::from_utf8(out), Ok(number.to_string()));
         }
     }
 

@@ -2,7 +2,9 @@
 //! Contents are weighed, never decoded or kept, in the one walk over the body.
 
 use super::body::{Fault, invalid, unexpected};
+use super::mark::{CACHE_CONTROL, DEVELOPER, FOREIGN, LONG_ID, NAME, RARE, SHORT_ID, UNREASONED};
 use super::members::decode;
+use super::parameters::Fields;
 use super::scan::Scan;
 
 /// Sum of what the messages hold.
@@ -18,6 +20,22 @@ pub(super) struct Weight {
     pub image_bytes: usize,
     /// Something in them is longer than it looks: a file, or an answer in audio of the past.
     pub refers: bool,
+    /// An image is an address of the web.
+    pub remote_images: bool,
+    /// A part has audio.
+    pub audio: bool,
+    /// A part has a file.
+    pub files: bool,
+    /// A file is no PDF in the request itself.
+    pub uploads: bool,
+    /// What some vendors do not take as it is.
+    pub marks: Fields,
+}
+
+impl Weight {
+    const fn mark(&mut self, mark: Fields) {
+        self.marks = self.marks.and(mark);
+    }
 }
 
 /// A conversation of more turns is an attack on whoever has to parse it.
@@ -55,7 +73,7 @@ fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(),
     if scan.peek() != Some(b'{') {
         return Err(unexpected(scan, NOT_A_MESSAGE, || at("")));
     }
-    let (mut role, mut content, mut calls) = (false, false, false);
+    let (mut role, mut content, mut calls, mut reasoned) = (false, false, false, false);
     scan.object(|scan, name| {
         let name = decode(name);
         let seen = match name.as_deref() {
@@ -70,22 +88,85 @@ fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(),
         match name.as_deref() {
             Some("role") => {
                 let role = decode(scan.value()?);
-                if !role.is_some_and(|role| ROLES.contains(&role.as_ref())) {
+                if !role.as_deref().is_some_and(|role| ROLES.contains(&role)) {
                     return Err(invalid(NOT_A_ROLE, at(".role")));
+                }
+                if role.as_deref() == Some("developer") {
+                    weight.mark(const { Fields::of(&[DEVELOPER]) });
                 }
             }
             Some("content") => self::content(scan, weight, &at)?,
-            Some("tool_calls") => weight.text_bytes += scan.value()?.len(),
-            Some("audio") => weight.refers |= scan.value()? != "null",
-            _ => drop(scan.value()?),
+            Some("tool_calls") => self::calls(scan, weight)?,
+            Some("tool_call_id") => {
+                if is_long(scan.value()?) {
+                    weight.mark(const { Fields::of(&[LONG_ID]) });
+                }
+            }
+            Some(name) => {
+                let value = scan.value()?;
+                weight.refers |= name == "audio" && value != "null";
+                reasoned |= name == "reasoning_content" && !matches!(value, "null" | r#""""#);
+                weight.mark(mark(name));
+            }
+            None => drop(scan.value()?),
         }
         Ok(())
     })?;
+    if calls && !reasoned {
+        weight.mark(const { Fields::of(&[UNREASONED]) });
+    }
     if !role {
         return Err(invalid(NOT_A_MESSAGE, at("")));
     }
     weight.messages += 1;
     Ok(())
+}
+
+/// What a member of a message is to a vendor that does not know all of them.
+fn mark(name: &str) -> Fields {
+    match name {
+        "name" => const { Fields::of(&[NAME]) },
+        "cache_control" => const { Fields::of(&[CACHE_CONTROL]) },
+        "refusal" | "annotations" | "audio" | "function_call" => const { Fields::of(&[RARE]) },
+        _ => const { Fields::of(&[FOREIGN]) },
+    }
+}
+
+/// Goes over `tool_calls`, whatever they are.
+fn calls(scan: &mut Scan<'_>, weight: &mut Weight) -> Result<(), Fault> {
+    let (value, (foreign, long)) = scan.written(|scan| {
+        let (mut foreign, mut long) = (false, false);
+        if scan.peek() != Some(b'[') {
+            scan.value()?;
+            return Ok::<_, Fault>((false, false));
+        }
+        scan.array(|scan, _| {
+            if scan.peek() != Some(b'{') {
+                return scan.value().map(drop);
+            }
+            scan.object(|scan, name| {
+                let name = decode(name);
+                foreign |= !matches!(name.as_deref(), Some("id" | "type" | "function" | "custom"));
+                let value = scan.value()?;
+                long |= name.as_deref() == Some("id") && is_long(value);
+                Ok(())
+            })
+        })?;
+        Ok((foreign, long))
+    })?;
+    weight.text_bytes += value.len();
+    if foreign {
+        weight.mark(const { Fields::of(&[FOREIGN]) });
+    }
+    if long {
+        weight.mark(const { Fields::of(&[LONG_ID]) });
+    }
+    Ok(())
+}
+
+/// Whether an id may be a long one: a character takes a byte or more.
+const fn is_long(literal: &str) -> bool {
+    literal.len() > SHORT_ID + 2
 }
 
 fn content(scan: &mut Scan<'_>, weight: &mut Weight, at: &impl Fn(&str) -> String) -> Result<(), Fault> {
@@ -102,13 +183,15 @@ fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Re
     if scan.peek() != Some(b'{') {
         return Err(unexpected(scan, NOT_A_PART, at));
     }
-    let (mut kind, mut image, mut image_bytes) = (false, false, 0);
+    let (mut kind, mut image, mut address, mut file, mut content) = (false, false, "", false, "");
     scan.object(|scan, name| {
         let value = scan.value()?;
         match decode(name).as_deref() {
             Some("type") => {
                 let name = decode(value);
                 image = name.as_deref() == Some("image_url");
+                weight.audio |= name.as_deref() == Some("input_audio");
+                file = name.as_deref() == Some("file");
                 // Of a file, or of what was invented since, the text says nothing.
                 weight.refers |= !matches!(name.as_deref(), Some("text" | "refusal" | "image_url" | "input_audio"));
                 if name.is_none() || core::mem::replace(&mut kind, true) {
@@ -116,16 +199,33 @@ fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Re
                 }
             }
             Some("text") => weight.text_bytes += value.len().saturating_sub(2),
-            Some("image_url") => image_bytes = value.len(),
+            Some("image_url") => address = value,
+            Some("file") => content = value,
+            Some("cache_control") => weight.mark(const { Fields::of(&[CACHE_CONTROL]) }),
             _ => {}
         }
         Ok(())
     })?;
     if image {
         weight.images += 1;
-        weight.image_bytes += image_bytes;
+        weight.image_bytes += address.len();
+        weight.remote_images |= !is_data(address);
+    }
+    if file {
+        weight.files = true;
+        weight.uploads |= memchr::memmem::find(content.as_bytes(), b"\"data:application/pdf;").is_none();
     }
     if kind { Ok(()) } else { Err(invalid(NOT_A_PART, at())) }
+}
+
+/// Longest `{"url":"data:` looked for, spaces included.
+const MAX_ADDRESS_HEAD: usize = 64;
+
+/// Whether an image is in the request itself. What is written in escapes is taken for an address, which
+/// costs it a candidate and nobody a byte.
+fn is_data(image: &str) -> bool {
+    let head = image.as_bytes().get(..MAX_ADDRESS_HEAD.min(image.len())).unwrap_or_default();
+    memchr::memmem::find(head, b"\"data:").is_some()
 }
 
 #[cfg(test)]
@@ -147,7 +247,32 @@ mod tests {
                 {"role":"assistant","future":{"x":[1]}}]"#,
         );
         let image_bytes = r#"{"url":"data:…"}"#.len();
-        assert_eq!(weight, Ok(Weight { messages: 4, text_bytes: 4 + 2 + 4, images: 1, image_bytes, refers: false }));
+        let marks = Fields::of(&[RARE, FOREIGN, UNREASONED]);
+        assert_eq!(weight, Ok(Weight { messages: 4, text_bytes: 4 + 2 + 4, images: 1, image_bytes, marks, ..Weight::default() }));
+    }
+
+    #[test]
+    fn what_some_vendors_do_not_take_is_marked() {
+        let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
+        for (message, marks) in [
+            (r#"{"role":"user","content":[{"type":"text","text":"x"}]}"#.to_owned(), &[][..]),
+            (r#"{"role":"tool","tool_call_id":"c","content":"x"}"#.to_owned(), &[]),
+            (r#"{"role":"d\u0065veloper","content":"x"}"#.to_owned(), &[DEVELOPER]),
+            (r#"{"role":"user","content":"x","name":"n"}"#.to_owned(), &[NAME]),
+            (r#"{"role":"user","content":[{"type":"text","text":"x","cache_control":{}}]}"#.to_owned(), &[CACHE_CONTROL]),
+            (r#"{"role":"assistant","content":"x","refusal":null}"#.to_owned(), &[RARE]),
+            (r#"{"role":"assistant","content":"x","reasoning_content":"y"}"#.to_owned(), &[FOREIGN]),
+            (format!(r#"{{"role":"assistant","tool_calls":[{call}]}}"#), &[UNREASONED]),
+            (format!(r#"{{"role":"assistant","tool_calls":[{call}],"reasoning_content":"y"}}"#), &[FOREIGN]),
+            (format!(r#"{{"role":"assistant","tool_calls":[{call}],"reasoning_content":""}}"#), &[FOREIGN, UNREASONED]),
+            (r#"{"role":"assistant","tool_calls":[{"id":"c","extra_content":{}}],"reasoning_content":"y"}"#.to_owned(), &[FOREIGN]),
+            (r#"{"role":"assistant","tool_calls":[7]}"#.to_owned(), &[UNREASONED]),
+            (format!(r#"{{"role":"tool","content":"x","tool_call_id":"{}"}}"#, "i".repeat(40)), &[]),
+            (format!(r#"{{"role":"tool","content":"x","tool_call_id":"{}"}}"#, "i".repeat(41)), &[LONG_ID]),
+            (format!(r#"{{"role":"assistant","tool_calls":[{{"id":"{}"}}]}}"#, "i".repeat(41)), &[UNREASONED, LONG_ID]),
+        ] {
+            assert_eq!(weigh(&format!("[{message}]")).map(|weight| weight.marks), Ok(Fields::of(marks)), "{message}");
+        }
     }
 
     #[test]

@@ -18,12 +18,129 @@
 //!
 //! `model`, `messages` and `route` have readers of their own and are here to be counted.
 
+use super::mark;
 use super::shape::Shape::{Any, Array, Bool, Either, Integer, Map, Name, Number, Object, OneOf, Opaque, Short, Text};
 use super::shape::{Field, Key, MAX_FIELDS, Walk, of_type, optional, required};
 
 /// A request, before its first member.
 pub(super) const fn request() -> Walk {
     Walk::new(REQUEST)
+}
+
+/// Which documented members a request has, and what of [`mark`] is in its messages and tools. `null` counts
+/// as absent, and so does `logprobs: false`, which asks for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fields(u64);
+
+impl Fields {
+    /// The set of these members and marks. A name that is neither has no place in it.
+    pub const fn of(mut names: &[&str]) -> Self {
+        let mut bits = 0;
+        while let [name, rest @ ..] = names {
+            let (mut fields, mut index) = (REQUEST, 0);
+            while let [field, others @ ..] = fields {
+                if same(field.name.as_bytes(), name.as_bytes()) {
+                    bits |= 1 << index;
+                }
+                (fields, index) = (others, index + 1);
+            }
+            let mut marks = mark::ALL;
+            while let [mark, others @ ..] = marks {
+                if same(mark.as_bytes(), name.as_bytes()) {
+                    bits |= 1 << index;
+                }
+                (marks, index) = (others, index + 1);
+            }
+            names = rest;
+        }
+        Self(bits)
+    }
+
+    /// What is in one of them or in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this one and not in the other.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether both have a member in common.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The documented name of the first member that both have.
+    pub fn first_common(self, other: Self) -> Option<&'static str> {
+        let common = self.0 & other.0;
+        REQUEST.get(common.trailing_zeros() as usize).map(|field| field.name)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether the member of this name is in it.
+    pub fn has(self, name: &str) -> bool {
+        REQUEST.iter().enumerate().any(|(index, field)| field.name == name && self.0 & 1 << index != 0)
+    }
+
+    /// The names of all documented members, in the order of their bits.
+    pub fn documented() -> impl Iterator<Item = &'static str> {
+        REQUEST.iter().map(|field| field.name)
+    }
+
+    /// The set as a number, for the other seat.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set that [`bits`](Self::bits) came from.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    pub(super) const fn with(self, bit: u64) -> Self {
+        Self(self.0 | bit)
+    }
+}
+
+/// Values that say what would happen anyway: leaving them out changes nothing.
+const NEUTRAL: &[(&str, &[&str])] = &[
+    ("n", &["1"]),
+    ("presence_penalty", &["0", "0.0"]),
+    ("frequency_penalty", &["0", "0.0"]),
+    ("logit_bias", &["{}"]),
+    ("logprobs", &["false"]),
+    ("top_logprobs", &["0"]),
+    ("store", &["false"]),
+    ("metadata", &["{}"]),
+    ("modalities", &[r#"["text"]"#]),
+    ("tools", &["[]"]),
+    ("functions", &["[]"]),
+];
+
+/// Whether a documented member has a value that changes nothing, however it is spaced.
+pub fn is_neutral(name: &str, value: &str) -> bool {
+    let says = |neutral: &&str| value.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(neutral.bytes());
+    value.len() < MAX_NEUTRAL && NEUTRAL.iter().any(|(member, values)| *member == name && values.iter().any(says))
+}
+
+/// Longest value looked at for being neutral.
+const MAX_NEUTRAL: usize = 32;
+
+/// Whether two texts are the same, in a constant.
+const fn same(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([a, ones @ ..], [b, others @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (ones, others);
+    }
+    one.is_empty() && other.is_empty()
 }
 
 /// The largest number of tokens that a request can name; more than any model gives.
@@ -77,7 +194,7 @@ const REQUEST: &[Field] = &[
     optional("web_search_options", Object(&[optional("search_context_size", Name), optional("user_location", Object(LOCATION))])),
 ];
 
-const _: () = assert!(REQUEST.len() <= MAX_FIELDS);
+const _: () = assert!(REQUEST.len() + mark::ALL.len() <= MAX_FIELDS);
 
 const TOOL: &[Field] = &[required("type", Name), of_type("function", Object(FUNCTION)), of_type("custom", Object(CUSTOM))];
 const FUNCTION: &[Field] =

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{BadRequest, ChatRequest, EmbeddingRequest, Endpoint, Needs, Route};
+use super::{BadRequest, ChatRequest, EmbeddingRequest, Endpoint, Fields, Needs, Route};
 
 /// A request that a model answers, borrowed from its body.
 #[derive(Debug, Clone)]
@@ -79,6 +79,14 @@ impl<'a> Request<'a> {
         match self {
             Self::Chat(chat) => chat.needs,
             Self::Embeddings(embeddings) => embeddings.needs(),
+        }
+    }
+
+    /// The documented members it has; none are told of embeddings.
+    pub fn fields(&self) -> Fields {
+        match self {
+            Self::Chat(chat) => chat.fields,
+            Self::Embeddings(_) => Fields::default(),
         }
     }
 

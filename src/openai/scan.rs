@@ -2,9 +2,15 @@
 //! nothing.
 //!
 //! A gateway reads every body and changes almost none of it, so this is where its time goes.
-//! `serde_json` skips four bytes at a time on a 32-bit target; strings here are skipped sixteen at
-//! a time with vector instructions where there are any (docs/decisions/0004). Nesting is
+//! `serde_json` skips four bytes at a time on a 32-bit target; strings here are skipped thirty-two
+//! at a time with vector instructions where there are any (docs/decisions/0004). Nesting is
 //! walked, not recursed into, and bounded.
+
+mod block;
+mod leap;
+
+pub(super) use block::is_plain;
+use block::{BLOCK, Marks};
 
 /// Where and why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,46 +204,65 @@ impl<'a> Scan<'a> {
 
     /// Behind the opening quote, to behind the closing one.
     fn string(&mut self) -> Result<(), Stop> {
-        let (blocks, rest) = self.text.as_bytes().get(self.at..).unwrap_or_default().as_chunks();
-        let mut last = [b' '; BLOCK];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        // Bytes before this place belong to an escape that has been checked.
-        let mut checked_until = self.at;
+        let bytes = self.text.as_bytes();
+        let marks = Marks::new();
         let mut block_at = self.at;
-        for block in blocks.iter().chain([&last]) {
-            let Special { ends, escapes, others } = special(block);
-            let mut special = ends | escapes | others;
+        while let Some(block) = bytes.get(block_at..).and_then(|rest| rest.first_chunk()) {
+            let mut special = marks.special(block);
+            let mut next = block_at + BLOCK;
             while special != 0 {
-                let bit = special & special.wrapping_neg();
                 let at = block_at + special.trailing_zeros() as usize;
-                special ^= bit;
-                if at < checked_until {
-                    continue;
+                let Some(end) = self.end_of_special(at)? else { return Ok(()) };
+                if end >= next {
+                    next = end;
+                    break;
                 }
-                if escapes & bit != 0 {
-                    checked_until = self.escape(at)?;
-                } else if ends & bit != 0 {
-                    self.at = at + 1;
-                    return Ok(());
-                } else {
-                    return Err(Stop::Syntax(at));
-                }
+                special &= u32::MAX << (end - block_at);
             }
-            block_at += BLOCK;
+            block_at = next;
+        }
+        // Less than a block is left of the text.
+        let mut at = block_at;
+        while let Some(byte) = bytes.get(at) {
+            if is_plain(*byte) {
+                at += 1;
+                continue;
+            }
+            let Some(end) = self.end_of_special(at)? else { return Ok(()) };
+            at = end;
         }
         Err(Stop::Truncated)
     }
 
+    /// Where the escape that begins at `at` ends. A quote ends the string, of which `None` is left.
+    #[inline(always)]
+    fn end_of_special(&mut self, at: usize) -> Result<Option<usize>, Stop> {
+        match self.text.as_bytes().get(at) {
+            Some(b'"') => {
+                self.at = at + 1;
+                Ok(None)
+            }
+            Some(b'\\') => self.escape(at).map(Some),
+            _ => Err(Stop::Syntax(at)),
+        }
+    }
+
     /// Where the escape that begins at `at` ends.
     fn escape(&self, at: usize) -> Result<usize, Stop> {
-        let byte = |at: usize| self.text.as_bytes().get(at).copied();
-        match byte(at + 1) {
+        match self.text.as_bytes().get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-            Some(b'u') => match (at + 2..at + 6).find(|at| !byte(*at).is_some_and(|b| b.is_ascii_hexdigit())) {
-                None => Ok(at + 6),
-                Some(at) => Err(self.stop_at(at)),
-            },
+            Some(b'u') => self.digits_of_escape(at + 2),
             _ => Err(self.stop_at(at + 1)),
+        }
+    }
+
+    /// Apart, so that the short way stays short.
+    #[inline(never)]
+    fn digits_of_escape(&self, at: usize) -> Result<usize, Stop> {
+        let digits = self.text.as_bytes().get(at..).unwrap_or_default().iter().take(4);
+        match at + digits.take_while(|byte| byte.is_ascii_hexdigit()).count() {
+            end if end == at + 4 => Ok(end),
+            end => Err(self.stop_at(end)),
         }
     }
 
@@ -312,38 +337,6 @@ impl<'a> Scan<'a> {
 /// No number of so many digits is above 4294967295.
 const DIGITS_THAT_FIT: usize = 9;
 
-/// Bytes of a string looked at in one go: a vector register.
-const BLOCK: usize = 16;
-
-/// What is special in a block of a string, a bit for each byte.
-struct Special {
-    /// Quotes.
-    ends: u32,
-    /// Backslashes.
-    escapes: u32,
-    /// Control characters, which have to be escaped.
-    others: u32,
-}
-
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-fn special(block: &[u8; BLOCK]) -> Special {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2};
-    let (words, _) = block.as_chunks::<8>();
-    let word = |index: usize| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
-    let block = u64x2(word(0), word(1));
-    Special {
-        ends: u8x16_bitmask(u8x16_eq(block, u8x16_splat(b'"'))).into(),
-        escapes: u8x16_bitmask(u8x16_eq(block, u8x16_splat(b'\\'))).into(),
-        others: u8x16_bitmask(u8x16_lt(block, u8x16_splat(0x20))).into(),
-    }
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-fn special(block: &[u8; BLOCK]) -> Special {
-    let bits = |is: fn(u8) -> bool| block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(is(*byte)));
-    Special { ends: bits(|byte| byte == b'"'), escapes: bits(|byte| byte == b'\\'), others: bits(|byte| byte < 0x20) }
-}
-
 /// The brackets that are open, a bit each: set for an object.
 #[derive(Default)]
 struct Brackets {
@@ -388,7 +381,7 @@ mod tests {
         r#" [ ] "#,
         r#"{ }"#,
         r#"[[[[]]],{"":{}}]"#,
-        r#""a text of more than sixteen bytes, with ünïcode and \ud83d\ude00""#,
+        r#""a text longer than two blocks, with \"quotes\", C:\\folders\\, ünïcode and \ud83d\ude00 in most of its pieces""#,
         r#"-0.0e-1"#,
         r#"{"model":"auto","messages":[{"role":"user","content":"0123456789abcdef0123456789abcdef"}]}"#,
         r#"[1,2,3 , 4]"#,

@@ -5,11 +5,18 @@
 //! fails and what an answer costs are not their business.
 
 pub mod anthropic;
+pub mod bedrock;
+mod classify;
 mod codec;
+pub mod cohere;
+pub mod gemini;
+pub mod mistral;
 pub mod openai;
 mod registry;
 mod scrub;
+mod translate;
+pub mod vertex;
 
-pub use codec::{Answer, Call, Codec, Envelope, Failed, Fault, Progress, RequestBody, StreamCodec};
+pub use codec::{Answer, Call, Class, Codec, Envelope, Failed, Fault, Place, Progress, RequestBody, StreamCodec, Treatment, Unsaid};
 pub use registry::{Credential, Protocol};
-pub use scrub::scrub;
+pub use scrub::{error_name, refusal, scrub};

@@ -1,6 +1,6 @@
 //! Hard conditions: what a model must be to be asked at all.
 
-use crate::config::catalog::{Kind, Model, Provider};
+use crate::config::catalog::{Deployment, Kind, Model, Provider};
 use crate::config::{Capabilities, Capability, Catalog};
 use crate::openai::{Endpoint, Needs, Request};
 use crate::rejection::Rejection;
@@ -63,14 +63,23 @@ fn param_of(capability: &'static str) -> &'static str {
         Some(Capability::Reasoning) => "reasoning_effort",
         Some(Capability::Vision) => "messages",
         // What a protocol lacks is named by its member, and an endpoint by nothing.
-        None if capability == "embeddings" => "model",
-        None => capability,
+        None => match capability {
+            "embeddings" => "model",
+            "custom tools" => "tools",
+            "image_url" | "image_url (web)" | "input_audio" | "file" => "messages",
+            // `response_format with tools`
+            name => name.split(' ').next().unwrap_or(name),
+        },
     }
 }
 
 /// Whether a provider's protocol has words for everything a request needs.
-pub(super) fn can_be_said(provider: &Provider, request: &Request<'_>) -> bool {
-    provider.protocol.codec.lacks(&request.needs()).is_none()
+pub(super) fn can_be_said(provider: &Provider, deployment: &Deployment, request: &Request<'_>) -> bool {
+    lacks(provider, deployment, request).is_none()
+}
+
+fn lacks(provider: &Provider, deployment: &Deployment, request: &Request<'_>) -> Option<&'static str> {
+    provider.protocol.codec(&deployment.model).lacks(&request.needs())
 }
 
 pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> Result<(), Obstacle> {
@@ -92,9 +101,9 @@ pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> 
     if let Some(missing) = needed(request.needs()).missing_from(model.capabilities).next() {
         return Err(Obstacle::Capability(missing.name()));
     }
-    let mut providers = model.deployments.iter().filter_map(|deployment| catalog.provider(deployment)).peekable();
-    let lacking = providers.peek().and_then(|first| first.protocol.codec.lacks(&request.needs()));
-    if let Some(name) = lacking.filter(|_| !providers.any(|provider| can_be_said(provider, request))) {
+    let lacking = |deployment: &Deployment| catalog.provider(deployment).and_then(|provider| lacks(provider, deployment, request));
+    let first = model.deployments.first().and_then(lacking);
+    if let Some(name) = first.filter(|_| model.deployments.iter().all(|deployment| lacking(deployment).is_some())) {
         return Err(Obstacle::Capability(name));
     }
     let estimated = request.context_tokens();

@@ -83,7 +83,9 @@ pub fn plan<'c>(config: &'c Config, caller: &Caller<'_>, request: &Request<'_>) 
     let mut candidates: Vec<Candidate<'c>> = Vec::new();
     for (_, model) in &models {
         for deployment in &model.deployments {
-            if let Some(provider) = config.catalog.provider(deployment).filter(|provider| eligible::can_be_said(provider, request)) {
+            if let Some(provider) =
+                config.catalog.provider(deployment).filter(|provider| eligible::can_be_said(provider, deployment, request))
+            {
                 candidates.push(Candidate { model, deployment, provider });
             }
         }

@@ -4,7 +4,7 @@ use crate::attempt::Outcome;
 use crate::config::ProviderSeat;
 use crate::config::policy::dollars;
 use crate::estimate;
-use crate::handoff::{Candidate, Plan, Trail, key};
+use crate::handoff::{Candidate, End, Plan, Trail, key};
 use crate::health;
 use crate::host::{self, SharedData};
 use crate::ledger;
@@ -51,6 +51,11 @@ impl Attempt {
         self.plan.stream
     }
 
+    /// Whether the plan has another candidate after this one.
+    pub(super) fn has_successor(&self) -> bool {
+        self.plan.candidates.len() > self.trail.0.len()
+    }
+
     /// What the client asks for.
     pub(super) fn endpoint(&self) -> Endpoint {
         self.plan.endpoint
@@ -59,6 +64,11 @@ impl Attempt {
     /// Length of the body the router seat handed on.
     pub(super) fn body_len(&self) -> usize {
         self.plan.body_len
+    }
+
+    /// Whether `content-length` says so already, as the router seat has set it for the first candidate.
+    pub(super) fn announces(&self, length: usize) -> bool {
+        !self.is_retry() && self.plan.announced_len == length
     }
 
     /// What a codec may know of the call.
@@ -80,24 +90,42 @@ impl Attempt {
     /// The `routing` object of an answer by this attempt, should it turn out to be one now.
     pub(super) fn routing(&self, status: u16, now_ns: u64) -> String {
         let mut trail = self.trail.clone();
-        trail.end(Outcome::Ok, Some(status), None, now_ns / NS_PER_MS);
+        trail.end(End::of(Outcome::Ok, Some(status)), now_ns / NS_PER_MS);
         crate::annotate::answered(&self.plan, &trail, &self.adjustments)
     }
 
     /// Notes how the attempt ended. Only the first word counts.
-    pub(super) fn end(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>) {
-        self.end_at(outcome, status, retry_after_s, host::now_ns());
+    pub(super) fn end(&mut self, outcome: Outcome, status: Option<u16>) {
+        self.end_at(End::of(outcome, status), host::now_ns());
     }
 
-    /// The same, for who knows the time.
-    pub(super) fn end_at(&mut self, outcome: Outcome, status: Option<u16>, retry_after_s: Option<u64>, now_ns: u64) {
+    /// The same, for who knows more.
+    pub(super) fn end_at(&mut self, end: End, now_ns: u64) {
         if self.pending() {
-            self.trail.end(outcome, status, retry_after_s, now_ns / NS_PER_MS);
+            let now_ms = now_ns / NS_PER_MS;
+            self.trail.end(end, now_ms);
             host::set_state(key::TRAIL, &self.trail.encode());
             if let Some(candidate) = self.candidate() {
-                health::note(&candidate.provider, &candidate.deployment, outcome);
+                health::note(&candidate.provider, &candidate.deployment, &end);
+                if let Some(wait_ms) = end.retry_after_ms.filter(|ms| *ms > 0) {
+                    health::cool_down(&candidate.provider, &candidate.deployment, now_ms.saturating_add(wait_ms));
+                }
             }
         }
+    }
+
+    /// The conversation is too long for this candidate: only those with a larger window are still
+    /// worth a try. `false` if there is none.
+    pub(super) fn keep_larger(&mut self) -> bool {
+        let index = self.trail.0.len().saturating_sub(1);
+        if !self.plan.keep_larger(index) {
+            return false;
+        }
+        host::set_state(key::PLAN, &self.plan.encode());
+        if let Some(next) = self.plan.candidates.get(index + 1) {
+            host::set_state(key::NEXT, next.cluster.as_bytes());
+        }
+        true
     }
 
     /// Whether nobody has said yet how the attempt ended.
@@ -118,7 +146,7 @@ impl Attempt {
             None if !self::connected() => Outcome::ConnectFailure,
             _ => Outcome::Reset,
         };
-        self.end(outcome, status, None);
+        self.end(outcome, status);
     }
 
     /// The provider charges for an attempt that is no answer.
@@ -160,8 +188,9 @@ impl Attempt {
     }
 
     fn book(&mut self, usage: Usage, estimated: bool, now_ns: u64) {
-        self.note_usage(&usage, estimated);
-        if let Some((booking, bill)) = self.plan.booking.take().zip(self.bill_of(&usage)) {
+        let bill = self.bill_of(&usage);
+        note_usage(&usage, bill.as_ref(), estimated);
+        if let Some((booking, bill)) = self.plan.booking.take().zip(bill) {
             booking.settle(&SharedData, &bill, now_ns);
         }
     }
@@ -176,17 +205,6 @@ impl Attempt {
         connected()
     }
 
-    fn note_usage(&self, usage: &Usage, estimated: bool) {
-        let mut value = Vec::new();
-        usage.write(&mut value);
-        value.pop();
-        if let Some(bill) = self.bill_of(usage) {
-            value.extend_from_slice(format!(r#","cost_usd":{}"#, dollars(bill.cost)).as_bytes());
-        }
-        value.extend_from_slice(if estimated { br#","estimated":true}"# } else { b"}" });
-        host::set_state(key::USAGE, &value);
-    }
-
     fn bill_of(&self, usage: &Usage) -> Option<ledger::Usage> {
         let own = estimate::bill(&self.candidate()?.price, usage);
         Some(self.trail.billed().plus(&own))
@@ -195,6 +213,19 @@ impl Attempt {
     fn candidate(&self) -> Option<&Candidate> {
         self.plan.candidates.get(self.trail.0.len().checked_sub(1)?)
     }
+}
+
+/// Tells the access log, and whoever else would settle, that it is done.
+fn note_usage(usage: &Usage, bill: Option<&ledger::Usage>, estimated: bool) {
+    let mut value = Vec::with_capacity(256);
+    usage.write(&mut value);
+    value.pop();
+    if let Some(bill) = bill {
+        value.extend_from_slice(br#","cost_usd":"#);
+        value.extend_from_slice(dollars(bill.cost).as_bytes());
+    }
+    value.extend_from_slice(if estimated { br#","estimated":true}"# } else { b"}" });
+    host::set_state(key::USAGE, &value);
 }
 
 fn connected() -> bool {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::gateway::Gateway;
 use super::router::Arriving;
 use super::watch::Watch;
-use super::{JSON, entry, target};
+use super::{JSON, entry, target, with_head};
 use crate::attempt::{Bounds, Outcome};
 use crate::config::Workspace;
 use crate::config::policy::{NanoUsd, dollars};
@@ -16,7 +16,7 @@ use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{Account, Booking};
 use crate::ledger::{self, Refusal, Standing, calendar};
 use crate::openai::{Request, Usage};
-use crate::provider::Call;
+use crate::provider::{Call, RequestBody};
 use crate::rejection::{Rejection, Spending};
 use crate::{estimate, rank};
 
@@ -96,24 +96,29 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     handoff.adjustments = adjustments;
     handoff.booking.clone_from(&booking);
     handoff.standing = standing;
-    host::set_state(key::PLAN, &handoff.encode());
-    host::set_state(key::NEXT, first.provider.cluster.as_bytes());
     let endpoint = &first.provider.endpoint;
     let call = Call {
         endpoint: arriving.endpoint,
         model: &first.deployment.model,
         stream: request.stream(),
-        stream_options: None,
+        stream_options: handoff.stream_options.as_deref(),
         max_output: first.model.max_output.0,
+        fields: request.fields(),
     };
-    let (path, accept) = target(&endpoint.path, first.provider.protocol.codec, &call);
+    let codec = first.provider.protocol.codec(call.model);
+    if let RequestBody::Head(head) = codec.body(&call) {
+        handoff.announced_len = with_head(body_len, &head);
+    }
+    host::set_state(key::PLAN, &handoff.encode());
+    host::set_state(key::NEXT, first.provider.cluster.as_bytes());
+    let (path, accept) = target(&endpoint.path, codec, &call);
     host::set_state(key::MODEL, request.model().as_bytes());
     host::set_state(key::PATH, entry::path_of(arriving.endpoint));
 
     let retries = handoff.candidates.len().saturating_sub(1).to_string();
     let per_try = bounds.per_try_ms.to_string();
     let total = bounds.total_ms.to_string();
-    let length = body_len.to_string();
+    let length = handoff.announced_len.to_string();
     let mut headers: Vec<(&str, &[u8])> = arriving.pass.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     headers.extend([
         // For the first candidate; the provider seat sets them anew for the others.
@@ -123,15 +128,14 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
         ("content-type", JSON),
         ("content-length", length.as_bytes()),
         ("user-agent", USER_AGENT),
-        ("x-envoy-max-retries", retries.as_bytes()),
         ("x-envoy-upstream-rq-per-try-timeout-ms", per_try.as_bytes()),
         ("x-envoy-upstream-rq-timeout-ms", total.as_bytes()),
     ]);
     if handoff.candidates.len() > 1 {
-        headers.push(("x-envoy-retry-on", RETRY_ON));
+        headers.extend([("x-envoy-retry-on", RETRY_ON), ("x-envoy-max-retries", retries.as_bytes())]);
     }
+    // Envoy looks up the route again, now that filter state names the cluster.
     host::set_headers(Side::Request, headers);
-    host::reroute();
     Ok((Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
 }
 

@@ -14,16 +14,20 @@ mod router;
 mod stream;
 mod watch;
 
+use std::borrow::Cow;
+
 use crate::host;
 use crate::provider::{Call, Codec};
 use crate::rejection::Rejection;
 
 pub use root::root;
 
-/// Set on what a provider seat sends that is no answer, and taken off by the router seat.
+/// Set on whatever a provider seat sends, and taken off by the router seat.
 mod outcome {
     /// Header name.
     pub(super) const HEADER: &str = "x-nr-outcome";
+    /// The answer. Empty, since Envoy gives a header without a value away in half the time.
+    pub(super) const ANSWER: &[u8] = b"";
     /// The body is a refusal in OpenAI's form, ready for the client.
     pub(super) const REFUSAL: &[u8] = b"refusal";
     /// The attempt failed; if no other follows, the router seat says so.
@@ -32,7 +36,28 @@ mod outcome {
 
 /// Where a call goes at a provider with this base path, and in which form it is to be answered.
 fn target(base_path: &str, codec: &dyn Codec, call: &Call<'_>) -> (String, &'static [u8]) {
-    ([base_path, codec.path(call)].concat(), if call.stream { b"text/event-stream" } else { JSON })
+    (joined(base_path, |base| codec.path(base, call)), if call.stream { b"text/event-stream" } else { JSON })
+}
+
+/// The path of a call behind a base path, which may have a query of its own. A version that ends the one
+/// and begins the other stands once: both `https://host` and `https://host/v1` are what people write.
+fn joined(base_path: &str, path: impl FnOnce(&str) -> Cow<'static, str>) -> String {
+    let (base, common) = base_path.split_once('?').unwrap_or((base_path, ""));
+    let path = path(base);
+    let version = path.get(1..).and_then(|path| path.split('/').next()).unwrap_or_default();
+    let twice = !version.is_empty() && base.strip_suffix(version).is_some_and(|before| before.ends_with('/'));
+    let rest = if twice { path.get(version.len() + 1..).unwrap_or_default() } else { &path };
+    let mark = match (common.is_empty(), rest.contains('?')) {
+        (true, _) => "",
+        (false, true) => "&",
+        (false, false) => "?",
+    };
+    [base, rest, mark, common].concat()
+}
+
+/// Length of a body of which a head replaces the opening brace.
+fn with_head(body_len: usize, head: &[u8]) -> usize {
+    (body_len + head.len()).saturating_sub(1)
 }
 
 const JSON: &[u8] = b"application/json";
@@ -43,4 +68,25 @@ fn reject(rejection: &Rejection, mark: Option<&'static [u8]>) {
     headers.extend(rejection.headers.iter().map(|(name, value)| (*name, value.as_bytes())));
     headers.extend(mark.map(|mark| (outcome::HEADER, mark)));
     host::reply(rejection.status, headers, &rejection.body());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn a_version_stands_once_and_queries_are_joined() {
+        for (base, path, expected) in [
+            ("/v1", "/chat/completions", "/v1/chat/completions"),
+            ("", "/v1/messages", "/v1/messages"),
+            ("/v1", "/v1/messages", "/v1/messages"),
+            ("/proxy/v1", "/v1/messages", "/proxy/v1/messages"),
+            ("/xv1", "/v1/messages", "/xv1/v1/messages"),
+            ("/v1beta", "/v1beta/models/g:x?alt=sse", "/v1beta/models/g:x?alt=sse"),
+            ("/openai?api-version=1", "/deployments/d/chat/completions", "/openai/deployments/d/chat/completions?api-version=1"),
+            ("/a?b=c", "/d?e=f", "/a/d?e=f&b=c"),
+        ] {
+            assert_eq!(joined(base, |_| path.to_owned().into()), expected, "{base} {path}");
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! Envoy's router decides on a retry by `:status` alone, so an attempt that failed, in whatever
 //! way, becomes a 503 before the router sees it.
 
+mod refusal;
+
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -11,19 +13,24 @@ use proxy_wasm::types::Action;
 
 use super::attempt::Attempt;
 use super::stream::{Step, Stream};
-use super::{JSON, outcome, reject, target};
-use crate::attempt::{Outcome, Verdict, retry_after_s, verdict};
+use super::{JSON, outcome, reject, target, with_head};
+use crate::attempt::{Outcome, Verdict, verdict};
 use crate::config::ProviderSeat;
+use crate::handoff::End;
 use crate::host::{self, Side};
 use crate::openai::Endpoint;
-use crate::provider::{Codec, Failed, Fault, Protocol, RequestBody};
+use crate::provider::{Codec, Credential, Failed, Fault, Protocol, RequestBody};
 use crate::rejection::Rejection;
 
 /// One attempt.
 pub(super) struct Provider {
     seat: Rc<ProviderSeat>,
+    protocol: &'static Protocol,
+    /// That of the model asked, once it is known.
     codec: &'static dyn Codec,
     phase: Phase,
+    /// Whether another candidate is left should this one fail.
+    successor: bool,
     /// Bytes of the body that Envoy held for us at the last callback, for the trailers callback,
     /// which is not told.
     request_held: usize,
@@ -41,7 +48,7 @@ enum Phase {
     Sent(Attempt),
     /// A whole answer is arriving.
     Whole(Attempt, u16),
-    /// A refusal for the caller's own fault is arriving.
+    /// A refusal is arriving: whose fault it is decides what follows.
     Refusal(Attempt, u16),
     /// A streamed answer is arriving.
     Stream(Attempt, u16, Box<Stream>),
@@ -50,9 +57,6 @@ enum Phase {
     /// Nothing more to do.
     Over,
 }
-
-/// Refusals are a sentence; whoever sends more is not listened to.
-const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
 /// Largest answer held: a whole one, or the beginning of a stream without a token. Envoy's own
 /// buffer is larger (`request_body_buffer_limit`) and its overflow would end the call.
@@ -69,12 +73,14 @@ const fn most(endpoint: Endpoint) -> usize {
     }
 }
 
-/// An attempt leaves its headers, and the credential injected for it, in the map that the next
+/// An attempt leaves its headers, and the credentials added to it behind us, in the map that the next
 /// attempt starts from: nothing of one provider may reach another.
 fn strip_headers_of_earlier_attempts() {
+    for name in Credential::HEADERS {
+        host::remove_header(Side::Request, name);
+    }
     for protocol in Protocol::all() {
-        host::remove_header(Side::Request, protocol.credential.header);
-        for (name, _) in protocol.codec.headers() {
+        for (name, _) in protocol.codec("").headers() {
             host::remove_header(Side::Request, name);
         }
     }
@@ -82,7 +88,7 @@ fn strip_headers_of_earlier_attempts() {
 
 impl Provider {
     pub(super) fn new(seat: Rc<ProviderSeat>, protocol: &'static Protocol) -> Self {
-        Self { seat, codec: protocol.codec, phase: Phase::Start, request_held: 0, response_held: 0 }
+        Self { seat, protocol, codec: protocol.codec(""), phase: Phase::Start, successor: false, request_held: 0, response_held: 0 }
     }
 
     fn begin(&mut self) -> Action {
@@ -90,6 +96,8 @@ impl Provider {
             return self.not_ours();
         };
         let Some(call) = attempt.call() else { return self.not_ours() };
+        self.codec = self.protocol.codec(call.model);
+        self.successor = attempt.has_successor();
         if attempt.is_retry() {
             strip_headers_of_earlier_attempts();
             // The same key with another body would be a conflict.
@@ -107,8 +115,10 @@ impl Provider {
         }
         match self.codec.body(&call) {
             RequestBody::Head(head) => {
-                let length = (attempt.body_len() + head.len()).saturating_sub(1);
-                host::set_header(Side::Request, "content-length", length.to_string().as_bytes());
+                let length = with_head(attempt.body_len(), &head);
+                if !attempt.announces(length) {
+                    host::set_header(Side::Request, "content-length", length.to_string().as_bytes());
+                }
                 self.phase = Phase::Head(attempt, head);
                 Action::Continue
             }
@@ -130,7 +140,7 @@ impl Provider {
         let body = host::body(Side::Request, 0, body_size);
         let translated = match (core::str::from_utf8(&body), attempt.call()) {
             (Ok(text), Some(call)) => self.codec.request(&call, text),
-            _ => Err(Failed { message: "the body was lost on its way".to_owned(), param: None, code: None }),
+            _ => Err(Failed::caller("the body was lost on its way")),
         };
         match translated {
             Ok((translated, adjustments)) => {
@@ -141,7 +151,7 @@ impl Provider {
                 Action::Continue
             }
             Err(failed) => {
-                attempt.end(Outcome::Refused, None, None);
+                attempt.end(Outcome::Refused, None);
                 self.phase = Phase::Over;
                 let rejection = Rejection::refused_by_provider(&failed.message, failed.param, failed.code.as_deref());
                 reject(&with_standing(rejection, &attempt), Some(outcome::REFUSAL));
@@ -155,37 +165,30 @@ impl Provider {
         let status = header(":status").and_then(|status| core::str::from_utf8(&status).ok()?.parse::<u16>().ok()).unwrap_or(0);
         match verdict(status) {
             Verdict::Next => {
-                let retry_after = header("retry-after").and_then(|value| retry_after_s(&value));
-                attempt.end(Outcome::Status, Some(status), retry_after);
+                self.failed(attempt, status, b"");
                 self.fail()
             }
-            Verdict::Stop if end_of_stream => {
-                attempt.end(Outcome::Refused, Some(status), None);
-                self.phase = Phase::Over;
-                reject(&with_standing(self.refused(b""), &attempt), Some(outcome::REFUSAL));
-                Action::Pause
-            }
-            Verdict::Stop => {
+            Verdict::Ask if end_of_stream => self.refused_without_a_word(attempt, status),
+            Verdict::Ask => {
                 self.phase = Phase::Refusal(attempt, status);
                 Action::Pause
             }
             Verdict::Deliver if end_of_stream => {
-                attempt.end(Outcome::Malformed, Some(status), None);
+                attempt.end(Outcome::Malformed, Some(status));
                 self.fail()
             }
             Verdict::Deliver => {
                 if header("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
-                    attempt.end(Outcome::Malformed, Some(status), None);
+                    attempt.end(Outcome::Malformed, Some(status));
                     return self.fail();
                 }
-                let events = || {
-                    let kind = header("content-type");
-                    kind.is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
-                };
-                self.phase = if attempt.stream() && events() {
-                    Phase::Stream(attempt, status, Box::new(Stream::new(self.codec.stream())))
-                } else {
-                    Phase::Whole(attempt, status)
+                let framing = attempt.stream().then(|| {
+                    let kind = header("content-type").unwrap_or_default();
+                    self.codec.framing(&String::from_utf8_lossy(&kind).to_ascii_lowercase())
+                });
+                self.phase = match framing.flatten() {
+                    Some(framing) => Phase::Stream(attempt, status, Box::new(Stream::new(self.codec.stream(), framing))),
+                    None => Phase::Whole(attempt, status),
                 };
                 Action::Pause
             }
@@ -195,7 +198,9 @@ impl Provider {
     /// The attempt failed and the trail says why; the router decides what follows.
     fn fail(&mut self) -> Action {
         self.phase = Phase::Over;
-        host::set_headers(Side::Response, vec![(":status", b"503"), (outcome::HEADER, outcome::FAILURE)]);
+        // What comes after the last candidate is nothing: Envoy may have retries left.
+        let status: &[u8] = if self.successor { b"503" } else { b"502" };
+        host::set_headers(Side::Response, vec![(":status", status), (outcome::HEADER, outcome::FAILURE)]);
         Action::Continue
     }
 
@@ -210,11 +215,19 @@ impl Provider {
         };
         match answer {
             Ok(answer) => {
-                attempt.end_at(Outcome::Ok, Some(status), None, now_ns);
+                attempt.end_at(End::of(Outcome::Ok, Some(status)), now_ns);
                 attempt.settle(answer.usage, answer.produced, now_ns);
                 host::replace_body(Side::Response, body.len(), &answer.body);
                 let length = answer.body.len().to_string();
-                deliver(&attempt, &[(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
+                deliver(
+                    &attempt,
+                    &[
+                        (":status", b"200"),
+                        ("content-type", JSON),
+                        ("content-length", length.as_bytes()),
+                        (outcome::HEADER, outcome::ANSWER),
+                    ],
+                );
                 self.phase = Phase::Over;
                 Action::Continue
             }
@@ -222,39 +235,18 @@ impl Provider {
                 if let Some(usage) = self.codec.billed(&body) {
                     attempt.bill(&usage);
                 }
-                attempt.end(Outcome::from(&fault), Some(status), None);
+                attempt.end_at(End::of_fault(&fault, status), host::now_ns());
                 host::replace_body(Side::Response, body.len(), b"");
                 self.fail()
             }
         }
     }
 
-    /// What the client is told of a refusal for its own fault.
-    fn refused(&self, body: &[u8]) -> Rejection {
-        let failed = self.codec.failed(body);
-        let message = format!("{} refused the request: {}", self.seat.provider, failed.message);
-        Rejection::refused_by_provider(&message, failed.param, failed.code.as_deref())
-    }
-
     /// An answer larger than any is none.
     fn too_large(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
-        attempt.end(Outcome::Malformed, Some(status), None);
+        attempt.end(Outcome::Malformed, Some(status));
         host::replace_body(Side::Response, body_size, b"");
         self.fail()
-    }
-
-    fn refusal_complete(&mut self, mut attempt: Attempt, status: u16, body_size: usize, end: bool) -> Action {
-        let body = host::body(Side::Response, 0, body_size.min(MAX_REFUSAL_BYTES));
-        attempt.end(Outcome::Refused, Some(status), None);
-        let body = self.refused(&body).body();
-        let length = body.len().to_string();
-        host::replace_body(Side::Response, body_size, &body);
-        deliver(
-            &attempt,
-            &[(":status", b"400"), ("content-type", JSON), ("content-length", length.as_bytes()), (outcome::HEADER, outcome::REFUSAL)],
-        );
-        self.phase = if end { Phase::Over } else { Phase::Discard };
-        Action::Continue
     }
 
     fn stream_continues(&mut self, mut attempt: Attempt, status: u16, mut stream: Box<Stream>, body_size: usize, end: bool) -> Action {
@@ -275,9 +267,17 @@ impl Provider {
                 Action::Pause
             }
             Step::Begin(out) => {
-                attempt.end(Outcome::Ok, Some(status), None);
+                attempt.end(Outcome::Ok, Some(status));
                 host::replace_body(Side::Response, body_size, &out);
-                deliver(&attempt, &[(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")]);
+                deliver(
+                    &attempt,
+                    &[
+                        (":status", b"200"),
+                        ("content-type", b"text/event-stream"),
+                        ("cache-control", b"no-cache"),
+                        (outcome::HEADER, outcome::ANSWER),
+                    ],
+                );
                 stream.read = 0;
                 self.phase = Phase::Stream(attempt, status, stream);
                 Action::Continue
@@ -291,7 +291,7 @@ impl Provider {
                 if let Some(usage) = stream.usage() {
                     attempt.bill(&usage);
                 }
-                attempt.end(Outcome::from(&fault), Some(status), None);
+                attempt.end_at(End::of_fault(&fault, status), host::now_ns());
                 host::replace_body(Side::Response, body_size, b"");
                 self.fail()
             }
@@ -321,7 +321,7 @@ impl Provider {
                 self.too_large(attempt, status, body_size)
             }
             Phase::Whole(attempt, status) if end => self.answer_complete(attempt, status, body_size),
-            Phase::Refusal(attempt, status) if end || body_size >= MAX_REFUSAL_BYTES => {
+            Phase::Refusal(attempt, status) if end || body_size >= refusal::MAX_BYTES => {
                 self.refusal_complete(attempt, status, body_size, end)
             }
             Phase::Discard => {
@@ -444,7 +444,7 @@ impl HttpContext for Provider {
             Phase::Whole(mut attempt, status) | Phase::Refusal(mut attempt, status) | Phase::Stream(mut attempt, status, _)
                 if self.response_held == 0 =>
             {
-                attempt.end(Outcome::Malformed, Some(status), None);
+                attempt.end(Outcome::Malformed, Some(status));
                 self.fail()
             }
             phase => {

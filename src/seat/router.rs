@@ -16,7 +16,7 @@ use crate::annotate;
 use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
 use crate::config::workspace::KeyIndex;
-use crate::handoff::{Plan, Trail, key};
+use crate::handoff::{End, Plan, Trail, key};
 use crate::host::{self, Side};
 use crate::ledger::headers::headers;
 use crate::openai::Endpoint;
@@ -152,7 +152,7 @@ impl Router {
         let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref());
         let (Some(plan), Some(mut trail)) = (plan, trail) else { return Rejection::envoy(503) };
         // The provider seat has the last word on every attempt, unless its VM died.
-        trail.end(Outcome::Reset, None, None, host::now_ms());
+        trail.end(End::of(Outcome::Reset, None), host::now_ms());
         let advice = trail.0.iter().filter_map(|attempt| attempt.retry_after_s).min().unwrap_or(RETRY_AFTER_S);
         let attempts = trail.0.len();
         let message = match attempts {
@@ -166,11 +166,11 @@ impl Router {
     /// An answer, or what became of the attempts, begins.
     fn answer_begins(&mut self, end_of_stream: bool) -> Action {
         let Phase::Sent(sent, watch) = &mut self.phase else { return Action::Continue };
-        let status = host::header(Side::Response, ":status");
-        if status.as_deref() == Some(b"200") {
-            return watch.begin(end_of_stream);
-        }
         let envoys_own = match host::header(Side::Response, outcome::HEADER).as_deref() {
+            Some(outcome::ANSWER) => {
+                host::remove_header(Side::Response, outcome::HEADER);
+                return watch.begin(end_of_stream);
+            }
             Some(outcome::REFUSAL) => {
                 host::remove_header(Side::Response, outcome::HEADER);
                 *watch = Watch::Nothing;
@@ -178,7 +178,7 @@ impl Router {
                 return Action::Continue;
             }
             Some(_) => None,
-            None => status.and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok()),
+            None => host::header(Side::Response, ":status").and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok()),
         };
         // No provider's failure counts against the caller.
         sent.close(true);
@@ -270,7 +270,7 @@ impl HttpContext for Router {
         let Phase::Sent(sent, _) = &mut self.phase else { return };
         sent.close(false);
         if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {
-            trail.end(Outcome::Cancelled, None, None, host::now_ms());
+            trail.end(End::of(Outcome::Cancelled, None), host::now_ms());
             host::set_state(key::TRAIL, &trail.encode());
         }
     }

@@ -1,11 +1,12 @@
 //! A streamed answer in the provider seat: bytes of the provider in, bytes for the client out.
 
 use super::attempt::Attempt;
+use crate::framing::{Broken, Decoder, Framing};
 use crate::host;
 use crate::openai::Usage;
 use crate::provider::{Fault, Progress, StreamCodec};
 use crate::rejection::stream_interrupted;
-use crate::sse::{Broken, Decoder, write_data};
+use crate::sse::write_data;
 
 /// The state of one stream.
 pub(super) struct Stream {
@@ -42,9 +43,9 @@ impl From<Broken> for Fault {
 }
 
 impl Stream {
-    pub(super) fn new(codec: Box<dyn StreamCodec>) -> Self {
+    pub(super) fn new(codec: Box<dyn StreamCodec>, framing: Framing) -> Self {
         Self {
-            decoder: Decoder::default(),
+            decoder: Decoder::new(framing),
             codec,
             routing: String::new(),
             read: 0,

@@ -109,7 +109,7 @@ impl Watch {
 fn whole(guard: &Guard, body_size: usize) -> Step {
     let body = host::body(Side::Response, 0, body_size);
     // The provider seat wrote it, so it is text.
-    let verdict = core::str::from_utf8(&body).ok().zip(guard.output()).map(|(text, rules)| rules.answer(text));
+    let verdict = simdutf8::basic::from_utf8(&body).ok().zip(guard.output()).map(|(text, rules)| rules.answer(text));
     match verdict {
         None | Some(Verdict::Clean) => Step::Continue,
         Some(Verdict::Blocked { rule }) => Step::Blocked(Rejection::guardrail(&rule)),

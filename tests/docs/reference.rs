@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use neural_router::config::document::{Admin, Listen, Routing};
-use neural_router::provider::Protocol;
+use neural_router::provider::{Place, Protocol};
 use serde_json::Value;
 
 use super::text::{files, read, table, word};
@@ -127,8 +127,13 @@ fn the_reference_has_the_defaults_of_the_code() {
 fn the_table_of_protocols_is_the_registry() {
     let documented: Vec<Vec<String>> = table("protocols");
     let code = |text: &str| format!("`{text}`");
-    let registered: Vec<Vec<String>> =
-        Protocol::all().map(|p| vec![code(p.name), p.base_url.map_or("required".to_owned(), code), code(p.credential.header)]).collect();
+    let place = Place { location: Some("{location}"), region: Some("{region}"), ..Place::default() };
+    let base_url = |p: &Protocol| match (p.base_url, p.codec("").base_url(&place)) {
+        (Some(url), _) => code(url),
+        (None, Ok(url)) => code(&url),
+        (None, Err(_)) => "required".to_owned(),
+    };
+    let registered: Vec<Vec<String>> = Protocol::all().map(|p| vec![code(p.name), base_url(p), code(p.credential.header)]).collect();
     assert_eq!(documented, registered);
     let row = table("keys").into_iter().find(|row| row[0] == "`providers.*.protocol`").expect("the key");
     assert!(Protocol::all().all(|protocol| row[2].contains(&code(protocol.name))), "{}", row[2]);

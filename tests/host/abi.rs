@@ -85,13 +85,18 @@ unsafe extern "C" fn proxy_get_header_map_pairs(which: MapType, data: *mut *mut 
 }
 
 /// Edits a map; `BadArgument`, which the SDK answers with a panic, where Envoy lends none.
+///
+/// Envoy looks the route up before the first filter; filter state that is set later counts once a header of the
+/// request has been edited, which clears the cache.
 fn edit(which: MapType, edit: impl FnOnce(&mut Headers)) -> Status {
-    vm(|vm| match vm.stream().and_then(|stream| stream.map(which)) {
-        Some(map) => {
-            edit(map);
-            Status::Ok
+    vm(|vm| {
+        let Some(stream) = vm.stream() else { return Status::BadArgument };
+        let Some(map) = stream.map(which) else { return Status::BadArgument };
+        edit(map);
+        if matches!(which, MapType::HttpRequestHeaders) {
+            stream.cluster = stream.state.borrow().get(b"nr_next".as_slice()).cloned();
         }
-        None => Status::BadArgument,
+        Status::Ok
     })
 }
 
@@ -277,28 +282,6 @@ extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> Status {
     metric(id, |current| *current = current.saturating_add_signed(offset))
 }
 
-/// Envoy looks the route up before the first filter; what is set later counts once the cache is cleared.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_call_foreign_function(
-    name: *const u8,
-    name_size: usize,
-    _: *const u8,
-    _: usize,
-    data: *mut *mut u8,
-    size: *mut usize,
-) -> Status {
-    match unsafe { bytes(name, name_size) } {
-        b"clear_route_cache" => vm(|vm| match vm.stream() {
-            Some(stream) => {
-                stream.cluster = stream.state.borrow().get(b"nr_next".as_slice()).cloned();
-                unsafe { give(b"", data, size) }
-            }
-            None => Status::BadArgument,
-        }),
-        _ => Status::NotFound,
-    }
-}
-
 /// Imports that no seat uses. The first that does gets a real one here; until then using it fails.
 macro_rules! not_there {
     ($($name:ident($($argument:ty),*));+ $(;)?) => {
@@ -324,4 +307,5 @@ not_there! {
     proxy_grpc_cancel(u32);
     proxy_grpc_close(u32);
     proxy_get_status(*mut u32, Out, *mut usize);
+    proxy_call_foreign_function(In, usize, In, usize, Out, *mut usize);
 }

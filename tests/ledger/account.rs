@@ -115,9 +115,6 @@ fn whoever_has_the_booking_can_end_the_call_in_both_scopes() {
     let (store, account) = (Memory::default(), account(workspace, tokens(500)));
     let (booking, _) = account.admit(&store, &ask(100, 70), NOW).expect("room");
     store.taken();
-    let json = serde_json::to_string(&booking).expect("numbers");
-    assert!(json.starts_with(r#"[["nr.ledger.acme/laptop",{"t":100,"n":0,"#) && json.len() < 250, "{json}");
-    let booking: Booking = serde_json::from_str(&json).expect("the same");
     booking.settle(&store, &usage(80, 60), NOW + SECOND);
     assert_eq!(store.taken(), (2, 2));
     for (scope, spent) in account.scopes.iter().zip([None, Some(NanoUsd(60))]) {

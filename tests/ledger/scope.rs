@@ -336,11 +336,3 @@ fn no_bytes_and_no_moment_break_it() {
         settle(&store, KEY, &held, &usage(amount, amount), extremes[step / 25 % 5]);
     }
 }
-
-#[test]
-fn a_hold_travels_as_a_few_short_members() {
-    let (hold, _) = admit(&Memory::default(), KEY, &everything(), &ask(100, 50), NOW).expect("room");
-    let json = serde_json::to_string(&hold).expect("numbers");
-    assert_eq!(json, r#"{"t":100,"n":50,"e":1700000625,"r":1000000000,"d":1700000001000000000}"#);
-    assert_eq!(serde_json::from_str::<Hold>(&json).expect("the same"), hold);
-}

@@ -252,7 +252,8 @@ fn the_advice_to_come_back_is_the_shortest_a_provider_gave_and_bounded() {
         (Some("9"), Some("4"), "4"),
         (Some("86400"), None, "120"),
         (Some("0"), None, "1"),
-        (Some("Fri, 31 Dec 2100 23:59:59 GMT"), None, "1"),
+        (Some("Fri, 31 Dec 2100 23:59:59 GMT"), None, "120"),
+        (Some("1m3.5s"), None, "64"),
         (Some("\u{fc}"), None, "1"),
         (None, None, "1"),
     ] {

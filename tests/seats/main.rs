@@ -14,6 +14,7 @@ mod hostile;
 mod lifecycle;
 mod provider;
 mod ranking;
+mod refusals;
 mod regression;
 mod router;
 mod stream;

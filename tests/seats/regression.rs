@@ -57,6 +57,24 @@ fn an_endless_refusal_is_answered_once_and_not_passed_on() {
 }
 
 #[test]
+fn a_refusal_that_nobody_can_read_is_told_by_its_status() {
+    let unread = |status| Reply::json(status, [0x1f, 0x8b, 8, 0, 0xff, 0xfe]).header("content-encoding", "gzip");
+    let mut gateway = gateway();
+    gateway.will("openai", unread(400));
+    let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o""#)));
+    assert_eq!((answer.status(), answer.json()["error"]["type"].as_str()), (400, Some("invalid_request")));
+    assert_eq!(answer.headers.text("content-encoding"), None);
+
+    let endless = Reply::json(401, "x".repeat(1 << 20)).in_pieces_of(40_000);
+    for refusal in [unread(401), endless] {
+        gateway.forget().will("openai", refusal).will("groq", good(false));
+        let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o","route":{"fallbacks":["llama"]}"#)));
+        let attempts = answer.attempts();
+        assert_eq!((answer.status(), attempts.len()), (200, 2), "{attempts:?}");
+    }
+}
+
+#[test]
 fn an_idempotency_key_belongs_to_the_first_body_it_was_sent_with() {
     let mut gateway = gateway();
     gateway.will("openai", Reply::json(500, "{}")).will("groq", good(false));
@@ -69,12 +87,12 @@ fn an_idempotency_key_belongs_to_the_first_body_it_was_sent_with() {
 fn what_a_protocol_cannot_say_does_not_end_the_call_at_its_turn() {
     let mut gateway = gateway();
     gateway.will("openai", Reply::json(500, "{}")).will("groq", good(false));
-    let request = body(r#""model":"gpt-4o","n":2,"route":{"fallbacks":["claude-sonnet","llama"]}"#);
+    let request = body(r#""model":"gpt-4o","functions":[{"name":"f"}],"route":{"fallbacks":["claude-sonnet","llama"]}"#);
     let answer = gateway.call(Request::chat(request));
     assert_eq!((answer.status(), answer.routing()["provider"].as_str()), (200, Some("groq")));
 
-    let answer = gateway.call(Request::chat(body(r#""model":"claude-sonnet","n":2"#)));
-    assert_eq!((answer.status(), answer.json()["error"]["param"].as_str()), (400, Some("n")));
+    let answer = gateway.call(Request::chat(body(r#""model":"claude-sonnet","functions":[{"name":"f"}]"#)));
+    assert_eq!((answer.status(), answer.json()["error"]["param"].as_str()), (400, Some("functions")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The file a user writes, key for key. Only shapes live here; meaning is checked when a
 //! [`Document`] becomes a [`Config`](super::Config). `nr` reads it as YAML, the filter as JSON.
 
+mod auth;
 mod catalog;
 mod workspace;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 use crate::json_path::path_at;
 
+pub use auth::{Auth, Aws, AwsKeys, Oauth2};
 pub use catalog::{Deployment, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
@@ -46,12 +48,13 @@ impl Document {
         })
     }
 
-    /// The same document without anything that only `nr` and Envoy need: where provider keys
-    /// come from never enters the filter, and which pages may call is Envoy's business.
+    /// The same document without anything that only `nr` and Envoy need: how providers are
+    /// authenticated to never enters the filter, and which pages may call is Envoy's business.
     pub fn for_filter(&self) -> Self {
         let mut document = self.clone();
         for provider in document.providers.values_mut() {
             provider.api_key = None;
+            provider.auth = None;
         }
         document.listen.tls = None;
         document.listen.cors = None;
@@ -94,7 +97,7 @@ pub struct Tls {
 }
 
 /// A file on the machine that runs Envoy.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
     /// Absolute path.

@@ -3,10 +3,11 @@
 use super::{Checked, err, one_of};
 use crate::config::ConfigError;
 use crate::config::catalog::{
-    Capabilities, Capability, Catalog, Deployment, Endpoint, Kind, Latency, Model, ModelIndex, Price, Provider, Quality, TaskClass, Tokens,
+    Capabilities, Capability, Catalog, Deployment, Endpoint, Kind, Latency, Model, ModelIndex, Place, Price, Provider, Quality, TaskClass,
+    Tokens,
 };
 use crate::config::document::{self, Document, PerMillion};
-use crate::provider::Protocol;
+use crate::provider::{Protocol, Unsaid};
 
 /// Well above any embedding model's.
 const MAX_DIMENSIONS: u32 = 65_536;
@@ -43,14 +44,38 @@ fn provider(name: &str, provider: &document::Provider) -> Checked<Provider> {
         let known: Vec<&str> = Protocol::all().map(|p| p.name).collect();
         return err(format!("{path}.protocol"), one_of(&known));
     };
+    let place = place(&path, provider)?;
+    let codec = protocol.codec("");
+    let unsaid =
+        |Unsaid(setting): Unsaid| ConfigError::new(format!("{path}.{setting}"), "this protocol needs it to know where the provider is");
     let base_url = match (&provider.base_url, protocol.base_url) {
-        (Some(url), _) => url.as_str(),
-        (None, Some(preset)) => preset,
-        (None, None) => return err(format!("{path}.base_url"), "this protocol has no preset; say where the provider is"),
+        (Some(url), _) => url.clone(),
+        (None, Some(preset)) => preset.to_owned(),
+        (None, None) => codec.base_url(&place.within("")).map_err(unsaid)?,
     };
-    let endpoint = Endpoint::parse(base_url).map_err(|message| ConfigError::new(format!("{path}.base_url"), message))?;
-    Ok(Provider { name: name.to_owned(), cluster: ["provider_", name].concat(), protocol, endpoint })
+    let mut endpoint = Endpoint::parse(&base_url).map_err(|message| ConfigError::new(format!("{path}.base_url"), message))?;
+    endpoint.path = codec.base_path(&place.within(&endpoint.path)).map_err(unsaid)?;
+    Ok(Provider { name: name.to_owned(), cluster: ["provider_", name].concat(), protocol, endpoint, place })
 }
+
+/// What becomes part of a path, a query or a host name must not end it.
+fn place(path: &str, provider: &document::Provider) -> Checked<Place> {
+    let word = |field: &str, value: &Option<String>, colon: bool| -> Checked<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_') || (colon && b == b':');
+        let sound = (1..=64).contains(&value.len()) && value.bytes().all(plain) && !value.bytes().all(|b| b == b'.');
+        if sound { Ok(Some(value.clone())) } else { err(format!("{path}.{field}"), if colon { PROJECT } else { WORD }) }
+    };
+    Ok(Place {
+        api_version: word("api_version", &provider.api_version, false)?,
+        project: word("project", &provider.project, true)?,
+        location: word("location", &provider.location, false)?,
+        region: word("region", &provider.region, false)?,
+    })
+}
+
+const WORD: &str = "1 to 64 ASCII letters, digits, `-`, `.` and `_`, not only dots";
+const PROJECT: &str = "1 to 64 ASCII letters, digits, `-`, `.`, `_` and `:`, not only dots";
 
 fn model(path: &str, model: &document::Model, providers: &[Provider]) -> Checked<Model> {
     if model.id.is_empty() || model.id == "auto" || model.id.len() > 128 || !model.id.bytes().all(|b| b.is_ascii_graphic()) {

@@ -4,9 +4,10 @@ use core::num::NonZeroU64;
 
 use serde_json::{Value, json};
 
+use crate::config::catalog::Place;
 use crate::config::document::Period;
 use crate::config::policy::{Budget, Limits, NanoUsd, RequestRate};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Document};
 
 /// A chat and an embedding model, and a workspace that uses everything there is.
 fn document() -> Value {
@@ -77,6 +78,13 @@ fn a_refusal_names_the_place_and_says_what_would_be_right() {
         ("", "/providers", json!({"a b": {"protocol": "openai"}}), "providers.a b", "letters, digits"),
         ("/providers/p", "/protocol", json!("smtp"), "providers.p.protocol", "openai, anthropic, groq"),
         ("/providers/p", "/base_url", json!("ftp://x"), "providers.p.base_url", "https://"),
+        ("/providers/p", "/api_version", json!("2024-10-21&x=1"), "providers.p.api_version", "letters, digits"),
+        ("/providers/p", "/project", json!("a/b"), "providers.p.project", "`:`"),
+        ("/providers/p", "/location", json!("x".repeat(65)), "providers.p.location", "1 to 64"),
+        ("/providers/p", "/location", json!("a:b"), "providers.p.location", "letters, digits"),
+        ("/providers/p", "/region", json!(""), "providers.p.region", "1 to 64"),
+        ("/providers/p", "/region", json!(".."), "providers.p.region", "not only dots"),
+        ("/providers/p", "/region", json!("é"), "providers.p.region", "ASCII"),
         (model, "/id", json!("auto"), "models[0].id", "not `auto`"),
         (embedding, "/id", json!("chat"), "models[1].id", "stands twice"),
         (model, "/context_window", json!(0), "models[0].context_window", "at least 1"),
@@ -250,4 +258,27 @@ fn what_only_envoy_needs_is_not_given_to_the_filter() {
         assert!(!given.contains(absent), "{absent}: {given}");
     }
     resolved(&serde_json::from_str(&given).expect("JSON")).expect("the filter takes it");
+}
+
+#[test]
+fn the_place_of_a_provider_is_carried_as_it_is_written() {
+    let provider = json!({
+        "protocol": "openai", "api_version": "2024-10-21", "project": "example.com:p-1", "location": "europe-west4", "region": "eu_1.a",
+    });
+    let config = resolved(&with("/providers/p", &provider)).unwrap_or_else(|error| panic!("{error}"));
+    let some = |text: &str| Some(text.to_owned());
+    let expected =
+        Place { api_version: some("2024-10-21"), project: some("example.com:p-1"), location: some("europe-west4"), region: some("eu_1.a") };
+    assert_eq!(config.catalog.providers()[0].place, expected);
+    let config = resolved(&document()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.catalog.providers()[0].place, Place::default());
+}
+
+#[test]
+fn how_a_provider_is_authenticated_to_never_enters_the_filter() {
+    let auth = json!({"oauth2": {"token_url": "https://a", "client_id": "canary", "client_secret": {"env": "CANARY"}}});
+    let provider = json!({"protocol": "openai", "api_key": {"env": "CANARY"}, "auth": auth});
+    let written = Document::from_json(with("/providers/p", &provider).to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let told = serde_json::to_string(&written.for_filter()).expect("JSON");
+    assert!(!told.to_lowercase().contains("canary") && !told.contains("auth"), "{told}");
 }

@@ -3,11 +3,11 @@
 use super::{Candidate, Cursor, Text};
 
 /// Digits of the shortest number and of the longest.
-const MIN_DIGITS: usize = 13;
+pub(super) const MIN_DIGITS: usize = 13;
 const MAX_DIGITS: usize = 19;
 
 /// Digits in a group, but for the last one. Cards are printed in groups of four to six.
-const MIN_GROUP: usize = 3;
+pub(super) const MIN_GROUP: usize = 3;
 
 /// Bytes of the longest match.
 pub(super) const LONGEST: usize = MAX_DIGITS + MAX_DIGITS / MIN_GROUP;

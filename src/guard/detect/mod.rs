@@ -94,6 +94,11 @@ impl Wanted {
         self.0 & 1 << detector as u8 != 0
     }
 
+    /// Whether nothing but cards is anchored at digits.
+    pub(super) fn numbers_are_cards(self) -> bool {
+        Detector::NUMBERS.iter().all(|detector| *detector == Detector::CreditCard || !self.contains(*detector))
+    }
+
     /// Whether one is anchored at digits.
     pub(super) fn numbers(self) -> bool {
         Detector::NUMBERS.iter().any(|detector| self.contains(*detector))

@@ -100,12 +100,19 @@ fn number(wanted: Wanted, text: Text<'_>, from: usize, digits: Range<usize>, eac
             each(Detector::Phone, start, phone::candidate(text, start));
         }
     }
-    if wanted.contains(Detector::CreditCard) && (digits.len() >= 13 || followed_by(b" -")) {
+    let grouped = || digits.len() >= credit_card::MIN_GROUP && is_joined(text, digits.end);
+    if wanted.contains(Detector::CreditCard) && (digits.len() >= credit_card::MIN_DIGITS || grouped()) {
         each(Detector::CreditCard, start, credit_card::candidate(text, start));
     }
     if wanted.contains(Detector::Ipv4) && digits.len() <= 3 && followed_by(b".") {
         each(Detector::Ipv4, start, ipv4::candidate(text, start));
     }
+}
+
+/// Whether digits that end here may go on in another group.
+fn is_joined(text: Text<'_>, end: usize) -> bool {
+    let joint = text.byte(end).is_none_or(|byte| matches!(byte, b' ' | b'-'));
+    joint && text.byte(end + 1).is_none_or(|byte| byte.is_ascii_digit())
 }
 
 /// Whether an address of a mailbox has its `@` in the middle of the three bytes at `at`. For a text that is whole.
@@ -126,6 +133,10 @@ pub(in crate::guard) fn number_around(wanted: Wanted, text: Text<'_>, at: usize,
     let start = (*done..digit).rev().take_while(is_digit).last().unwrap_or(digit);
     let end = end_of_digits(text, digit);
     *done = end;
+    // Most numbers are too short for a card, and no group of one.
+    if wanted.numbers_are_cards() && end - start < credit_card::MIN_DIGITS && !is_joined(text, end) {
+        return false;
+    }
     // An array of numbers is passed over quickly.
     let matters = |byte: u8| byte.is_ascii_alphabetic() || b" -.+()".contains(&byte);
     let beside = [start.checked_sub(1), Some(end)].into_iter().flatten().filter_map(|at| text.byte(at));

@@ -63,6 +63,8 @@ pub(super) const SEEN: usize = 40;
 pub(super) struct Tables {
     upper: [Lanes; 3],
     lower: [Lanes; 3],
+    /// The lower half of every byte.
+    half: Lanes,
 }
 
 impl Tables {
@@ -77,33 +79,50 @@ impl Tables {
             }
             tables.map(|table| lanes::load(&table))
         };
-        Self { upper: tables(|sign| sign.upper), lower: tables(|sign| sign.lower) }
+        Self { upper: tables(|sign| sign.upper), lower: tables(|sign| sign.lower), half: lanes::load(&[0x0f; 16]) }
     }
 
-    /// Which signs there may be at each of the first [`STEP`] places.
+    /// Which signs may end at each of the first [`STEP`] places, with what the step before has left.
     #[inline(always)]
-    pub(super) fn signs(&self, text: &[u8; SEEN]) -> [Lanes; 2] {
-        [self.at::<0>(text), self.at::<16>(text)]
-    }
-
-    #[inline(always)]
-    fn at<const AT: usize>(&self, text: &[u8; SEEN]) -> Lanes {
-        let [upper0, upper1, upper2] = self.upper;
-        let [lower0, lower1, lower2] = self.lower;
-        let bytes = |at: usize| lanes::load(text.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; 16]));
-        let first = lanes::look_up(upper0, lower0, bytes(AT));
-        let second = lanes::look_up(upper1, lower1, bytes(AT + 1));
-        let third = lanes::look_up(upper2, lower2, bytes(AT + 2));
-        lanes::and(lanes::and(first, second), third)
+    pub(super) fn signs(&self, text: &[u8; SEEN], begun: &mut Begun) -> [Lanes; 2] {
+        let (blocks, _) = text.as_chunks();
+        let block = |index: usize| blocks.get(index).map_or_else(|| lanes::load(&[0; 16]), lanes::load);
+        [block(0), block(1)].map(|bytes| {
+            let halves = lanes::halves(bytes, self.half);
+            let [lower0, lower1, lower2] = self.lower;
+            let [upper0, upper1, upper2] = self.upper;
+            let (first, second) = (lanes::look_up(lower0, upper0, halves), lanes::look_up(lower1, upper1, halves));
+            let third = lanes::look_up(lower2, upper2, halves);
+            let found = lanes::and(lanes::and(lanes::two_on(begun.first, first), lanes::one_on(begun.second, second)), third);
+            *begun = Begun { first, second };
+            found
+        })
     }
 }
 
-/// Reports the places where there are signs and which, a bit for each, until one is enough.
+/// Of the last sixteen places, which signs their bytes are the first and the second of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    first: Lanes,
+    second: Lanes,
+}
+
+impl Begun {
+    /// Where a text begins.
+    pub(super) fn nothing() -> Self {
+        let none = lanes::load(&[0; 16]);
+        Self { first: none, second: none }
+    }
+}
+
+/// How many places before its end a sign begins.
+pub(super) const BACK: usize = 2;
+
+/// Reports the places where signs end and which, a bit for each, until one is enough.
 #[cold]
 #[inline(never)]
 pub(super) fn any(signs: [Lanes; 2], enough: &mut dyn FnMut(usize, u8) -> bool) -> bool {
-    let words = signs.into_iter().flat_map(lanes::words);
-    for (mut word, at) in words.zip((0..).step_by(8)) {
+    for (mut word, at) in signs.map(lanes::words).into_iter().flatten().zip([0, 8, 16, 24]) {
         while word != 0 {
             let byte = word.trailing_zeros() / 8;
             let bits = (word >> (byte * 8) & 0xff) as u8;

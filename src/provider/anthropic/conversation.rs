@@ -4,14 +4,21 @@
 //! OpenAI's roles fold into two that alternate: instructions move to the system prompt, what tools
 //! returned is the user's, and neighbours of one role become one turn. Contents are always written
 //! as arrays of blocks, for which a string is only the short form.
+//!
+//! The API wants what tools returned before anything else that the user says, a first turn of the
+//! user's, and of newer models a last one. That every call was answered is left to it to say: OpenAI
+//! refuses such a conversation as well.
 
-use super::adjustments::Adjustments;
-use super::complaint::Path;
-use super::json::{Halt, Object, elements, inner, is_blank};
+use core::ops::Range;
+
 use super::part::{self, Place, cache_control};
-use super::tools;
+use super::said::Said;
+use super::{thinking, tools};
 use crate::openai::MAX_MESSAGES;
 use crate::provider::Failed;
+use crate::provider::translate::Adjustments;
+use crate::provider::translate::Path;
+use crate::provider::translate::json::{Halt, Object, elements_of_request, inner, is_blank};
 
 /// The turns written so far, and what was seen on the way.
 pub(super) struct Conversation<'a> {
@@ -25,74 +32,164 @@ pub(super) struct Conversation<'a> {
     pub called: Vec<&'a str>,
     /// How it ends.
     pub ending: Ending,
+    /// Whether the last turn of the assistant's begins with what it thought.
+    pub thought: bool,
+    /// Where the last text of the assistant's ends in `out`, if its block does right behind it.
+    pub(super) tail: usize,
     turn: Option<Place>,
+    /// Whether the turn has no block yet.
+    first: bool,
+    /// Whether the assistant's last turn has calls, so that their results come first in the user's.
+    awaits: bool,
+    /// What the user says besides, behind the results.
+    late: Vec<u8>,
+    /// What the assistant thought before the block that comes next: the API refuses it at the end.
+    pending: Vec<u8>,
+    /// Where in `out` the assistant's turn has what it thought, each with the comma behind it.
+    thoughts: Vec<Range<usize>>,
     in_result: bool,
     moved: usize,
 }
 
-/// Whose message is the last one.
+/// Whose turn is the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     User,
     Assistant,
+    /// The user's, with what tools returned.
     ToolResult,
 }
 
 /// More tools than any conversation calls; the list is searched once per call.
 const MAX_CALLED: usize = 128;
 
-/// More calls than any turn has.
-const MAX_CALLS: usize = 4096;
+/// Stands where the API wants the user to say something and the caller has nothing.
+const NOTHING: &[u8] = br#"{"type":"text","text":"."}"#;
+
+/// What a model is told that does not go on with a message of its own.
+const GO_ON: &[u8] = br#"{"type":"text","text":"Continue."}"#;
 
 const MESSAGES: Path<'static> = Path::root("messages");
 
 impl<'a> Conversation<'a> {
-    /// Appends `[…]`, the value of `messages`, to `out`.
-    pub(super) fn translate(out: Vec<u8>, messages: &'a str) -> Result<Self, Failed> {
+    /// Appends `[…]`, the value of `messages`, to `out`. `continues` says whether the model goes on with
+    /// a last message of the assistant's.
+    pub(super) fn translate(out: Vec<u8>, messages: &'a str, continues: bool) -> Result<Self, Failed> {
         let mut conversation = Self {
             out,
             system: Vec::new(),
             adjustments: Adjustments::default(),
             called: Vec::new(),
             ending: Ending::User,
+            thought: false,
+            tail: 0,
             turn: None,
+            first: true,
+            awaits: false,
+            late: Vec::new(),
+            pending: Vec::new(),
+            thoughts: Vec::new(),
             in_result: false,
             moved: 0,
         };
         conversation.out.push(b'[');
-        elements(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index))).map_err(
-            |halt| match halt {
+        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index)))
+            .map_err(|halt| match halt {
                 Halt::NotAnArray => MESSAGES.expected("an array of messages"),
                 Halt::Element(index) => MESSAGES.index(index).expected("an object"),
                 Halt::Visitor(failed) => failed,
-            },
-        )?;
-        conversation.finish()?;
+            })?;
+        conversation.finish(continues)?;
         Ok(conversation)
     }
 
     /// Opens the next block at a place, after a comma or the head of a new turn.
     pub(super) fn block(&mut self, place: Place) -> &mut Vec<u8> {
-        match place {
+        let (out, comma) = match place {
             Place::System => {
-                if !self.system.is_empty() {
-                    self.system.push(b',');
-                }
-                return &mut self.system;
+                let comma = !self.system.is_empty();
+                (&mut self.system, comma)
             }
-            Place::Result if !core::mem::replace(&mut self.in_result, true) => {}
-            Place::User | Place::Assistant if self.turn != Some(place) => {
-                if self.turn.replace(place).is_some() {
-                    self.out.extend_from_slice(b"]},");
-                }
-                let role: &[u8] = if place == Place::User { b"user" } else { b"assistant" };
-                for part in [br#"{"role":""#, role, br#"","content":["#] {
-                    self.out.extend_from_slice(part);
-                }
+            Place::Result => {
+                let comma = core::mem::replace(&mut self.in_result, true);
+                (&mut self.out, comma)
             }
-            Place::Result | Place::User | Place::Assistant => self.out.push(b','),
+            Place::User if self.awaits => {
+                self.enter(Place::User);
+                let comma = !self.late.is_empty();
+                (&mut self.late, comma)
+            }
+            Place::User => {
+                self.enter(place);
+                let comma = !core::mem::replace(&mut self.first, false);
+                (&mut self.out, comma)
+            }
+            Place::Assistant => {
+                self.enter(place);
+                let mut comma = !core::mem::replace(&mut self.first, false);
+                if !self.pending.is_empty() {
+                    self.thought |= !comma;
+                    if core::mem::replace(&mut comma, true) {
+                        self.out.push(b',');
+                    }
+                    let begin = self.out.len();
+                    self.out.append(&mut self.pending);
+                    self.thoughts.push(begin..self.out.len() + 1);
+                }
+                (&mut self.out, comma)
+            }
+        };
+        if comma {
+            out.push(b',');
+        }
+        out
+    }
+
+    /// Opens a `tool_result`, before anything else in a turn of the user's.
+    fn result_block(&mut self) -> &mut Vec<u8> {
+        self.enter(Place::User);
+        if !core::mem::replace(&mut self.first, false) {
+            self.out.push(b',');
         }
         &mut self.out
+    }
+
+    /// Begins a turn, unless it is under way.
+    fn enter(&mut self, place: Place) {
+        if self.turn == Some(place) {
+            return;
+        }
+        match self.turn {
+            Some(_) => self.leave(b"]},"),
+            None if place == Place::Assistant => {
+                self.adjustments.note("put a message of the user's before the first of the assistant's");
+                for piece in [br#"{"role":"user","content":["#, NOTHING, b"]},"] {
+                    self.out.extend_from_slice(piece);
+                }
+            }
+            None => {}
+        }
+        let role: &[u8] = if place == Place::User { b"user" } else { b"assistant" };
+        for piece in [br#"{"role":""#, role, br#"","content":["#] {
+            self.out.extend_from_slice(piece);
+        }
+        self.turn = Some(place);
+        self.first = true;
+        if place == Place::Assistant {
+            (self.awaits, self.thought) = (false, false);
+            self.thoughts.clear();
+        }
+    }
+
+    /// Ends the turn under way.
+    fn leave(&mut self, end: &[u8]) {
+        if !self.late.is_empty() {
+            if !self.first {
+                self.out.push(b',');
+            }
+            self.out.append(&mut self.late);
+        }
+        self.out.extend_from_slice(end);
     }
 
     fn message(&mut self, message: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
@@ -106,7 +203,10 @@ impl<'a> Conversation<'a> {
             "user" => {
                 self.content(Place::User, message, at)?;
                 self.others(message, &[]);
-                self.ending = Ending::User;
+                // Behind results it is the same turn.
+                if self.ending != Ending::ToolResult {
+                    self.ending = Ending::User;
+                }
             }
             "assistant" => self.assistant(message, at)?,
             "tool" => self.result(message, at)?,
@@ -119,29 +219,36 @@ impl<'a> Conversation<'a> {
     }
 
     fn assistant(&mut self, message: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
-        self.content(Place::Assistant, message, at)?;
-        if let Some(refusal) = message.find("refusal") {
-            let refusal = inner(refusal).ok_or_else(|| at.member("refusal").expected("a string"))?;
-            part::text(self, Place::Assistant, refusal, None);
-        }
+        let thoughts = message.find("thinking_blocks").and_then(thinking::read);
         if message.find("function_call").is_some() {
             return Err(at.member("function_call").unsupported("not supported by this model's provider; use tool_calls"));
         }
-        if let Some(calls) = message.find("tool_calls") {
-            let calls_at = at.member("tool_calls");
-            elements(calls, MAX_CALLS, |index, call: Object<'a>| self.call(&call, calls_at.index(index))).map_err(|halt| match halt {
-                Halt::NotAnArray => calls_at.expected("an array"),
-                Halt::Element(index) => calls_at.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            })?;
+        let mut said = Said::read(message, at)?;
+        for (after, block) in thoughts.iter().flatten() {
+            said.until(self, after, at)?;
+            if !self.pending.is_empty() {
+                self.pending.push(b',');
+            }
+            self.pending.extend_from_slice(block);
         }
-        self.others(message, &["tool_calls", "refusal"]);
+        said.rest(self, message, at)?;
+        if !core::mem::take(&mut self.pending).is_empty() {
+            self.adjustments.note("dropped what the assistant thought last, since nothing follows it");
+        }
+        let known: &[&str] = match thoughts.as_deref() {
+            None => &["tool_calls", "refusal"],
+            Some([]) => &["tool_calls", "refusal", "thinking_blocks"],
+            // The blocks say the same.
+            Some(_) => &["tool_calls", "refusal", "thinking_blocks", "reasoning_content"],
+        };
+        self.others(message, known);
         self.ending = Ending::Assistant;
         Ok(())
     }
 
-    fn call(&mut self, call: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
+    pub(super) fn call(&mut self, call: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
         let name = tools::call(call, at, self.block(Place::Assistant))?;
+        self.awaits = true;
         if self.called.len() < MAX_CALLED && !self.called.contains(&name) {
             self.called.push(name);
         }
@@ -153,7 +260,7 @@ impl<'a> Conversation<'a> {
     fn result(&mut self, message: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
         let id_at = at.member("tool_call_id");
         let id = message.find("tool_call_id").ok_or_else(|| id_at.missing("the id of the call that is answered"))?;
-        let out = self.block(Place::User);
+        let out = self.result_block();
         out.extend_from_slice(br#"{"type":"tool_result","tool_use_id":"#);
         tools::id(id, id_at, out)?;
         let content_at = at.member("content");
@@ -184,7 +291,7 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    fn content(&mut self, place: Place, message: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
+    pub(super) fn content(&mut self, place: Place, message: &Object<'a>, at: Path<'_>) -> Result<(), Failed> {
         let content_at = at.member("content");
         match message.find("content") {
             None => Ok(()),
@@ -205,115 +312,68 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn finish(&mut self) -> Result<(), Failed> {
+    /// Takes what was thought out of the last turn, which has it only while the model thinks.
+    fn forget(&mut self) {
+        self.thought = false;
+        if !self.thoughts.is_empty() {
+            self.adjustments.note("dropped messages[].thinking_blocks of the last message");
+        }
+        while let Some(range) = self.thoughts.pop() {
+            self.tail = self.tail.saturating_sub(range.len());
+            self.out.drain(range);
+        }
+    }
+
+    fn finish(&mut self, continues: bool) -> Result<(), Failed> {
         if self.moved > 0 {
             self.adjustments.note(format!("moved {} system message(s) from inside the conversation to its beginning", self.moved));
         }
-        if self.turn.is_none() {
-            if self.system.is_empty() {
-                return Err(MESSAGES.expected("a message that is not empty"));
+        match self.turn {
+            None if self.system.is_empty() => return Err(MESSAGES.expected("a message that is not empty")),
+            None => {
+                let system = core::mem::take(&mut self.system);
+                self.block(Place::User).extend_from_slice(&system);
+                self.adjustments.note("sent the system prompt as a user message, since there is no other");
             }
-            let system = core::mem::take(&mut self.system);
-            self.block(Place::User).extend_from_slice(&system);
-            self.adjustments.note("sent the system prompt as a user message, since there is no other");
+            Some(Place::Assistant) if self.awaits => {}
+            Some(Place::Assistant) if continues => {
+                self.forget();
+                if self.tail + TEXT_END.len() == self.out.len() && trim(&mut self.out, self.tail) {
+                    self.out.extend_from_slice(TEXT_END);
+                    self.adjustments.note("trimmed the last message");
+                }
+            }
+            Some(Place::Assistant) => {
+                self.block(Place::User).extend_from_slice(GO_ON);
+                self.adjustments.note("asked the model to continue, which it does not by itself");
+            }
+            Some(_) => {}
         }
-        self.out.extend_from_slice(b"]}]");
+        self.leave(b"]}]");
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What stands behind the text of a block that has no marker.
+const TEXT_END: &[u8] = br#""}"#;
 
-    fn translated(messages: &str) -> Result<(String, String, Vec<String>), Failed> {
-        let conversation = Conversation::translate(Vec::new(), messages)?;
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Ok((text(conversation.out), text(conversation.system), conversation.adjustments.into_list()))
+/// Cuts a body behind the text that ends here, less the white space at its end, which the API refuses in
+/// a last message of the assistant's. Returns whether there was any.
+fn trim(out: &mut Vec<u8>, tail: usize) -> bool {
+    let mut end = tail;
+    while let Some((text, last)) = out.get(..end).and_then(|text| text.split_last().map(|(last, rest)| (rest, *last))) {
+        let backslashes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
+        end -= match last {
+            b' ' => 1,
+            b'n' | b'r' | b't' if backslashes % 2 == 1 => 2,
+            _ => break,
+        };
     }
-
-    #[test]
-    fn roles_fold_into_two_that_alternate() {
-        let text = |text: &str| format!(r#"{{"type":"text","text":"{text}"}}"#);
-        let turn = |role: &str, blocks: &[String]| format!(r#"{{"role":"{role}","content":[{}]}}"#, blocks.join(","));
-        let user = |content: &str| format!(r#"{{"role":"user","content":"{content}"}}"#);
-        let call = r#"{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"id":"c2","function":{"name":"g","arguments":""}}]}"#;
-        let calls = [
-            r#"{"type":"tool_use","id":"c1","name":"f","input":{"a":1}}"#.to_owned(),
-            r#"{"type":"tool_use","id":"c2","name":"g","input":{}}"#.to_owned(),
-        ];
-        let result = |id: &str, content: &str| format!(r#"{{"type":"tool_result","tool_use_id":"{id}"{content}}}"#);
-        for (messages, expected) in [
-            (user("hi"), vec![turn("user", &[text("hi")])]),
-            ([user("a"), user("b")].join(","), vec![turn("user", &[text("a"), text("b")])]),
-            ([user("a"), r#"{"role":"assistant","content":" "}"#.into(), user("b")].join(","), vec![turn("user", &[text("a"), text("b")])]),
-            (r#"{"role":"assistant","content":[{"type":"refusal","refusal":"no"}],"refusal":"never"}"#.into(), vec![turn("assistant", &[text("no"), text("never")])]),
-            (
-                [&user("a"), call, r#"{"role":"tool","tool_call_id":"c1","content":"1"},{"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":""}]}"#, &user("b")].join(","),
-                vec![turn("user", &[text("a")]), turn("assistant", &calls), turn("user", &[result("c1", r#","content":"1""#), result("c2", ""), text("b")])],
-            ),
-            (
-                r#"{"role":"tool","tool_call_id":"c","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}],"cache_control":{"type":"ephemeral"}}"#.into(),
-                vec![turn("user", &[result("c", &format!(r#","content":[{},{}],"cache_control":{{"type":"ephemeral"}}"#, text("x"), text("y")))])],
-            ),
-        ] {
-            let (out, system, changes) = translated(&format!("[{messages}]")).expect(&messages);
-            assert_eq!((out, system.as_str(), changes), (format!("[{}]", expected.join(",")), "", vec![]), "{messages}");
-        }
+    if end < tail {
+        out.truncate(end);
     }
-
-    #[test]
-    fn instructions_move_to_the_system_prompt_in_their_order() {
-        let messages = r#"[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"developer","content":[{"type":"text","text":"c","cache_control":{"type":"ephemeral"}}]}]"#;
-        let (_, system, changes) = translated(messages).expect("turns");
-        assert_eq!(system, r#"{"type":"text","text":"a"},{"type":"text","text":"c","cache_control":{"type":"ephemeral"}}"#);
-        assert_eq!(changes, ["moved 1 system message(s) from inside the conversation to its beginning"]);
-        let (out, system, changes) = translated(r#"[{"role":"system","content":"a"}]"#).expect("a turn");
-        assert_eq!((out.as_str(), system.as_str()), (r#"[{"role":"user","content":[{"type":"text","text":"a"}]}]"#, ""));
-        assert_eq!(changes, ["sent the system prompt as a user message, since there is no other"]);
-    }
-
-    #[test]
-    fn what_cannot_be_translated_is_named_and_never_quoted() {
-        let call = |call: &str| format!(r#"[{{"role":"assistant","tool_calls":[{call}]}}]"#);
-        let part = |part: &str| format!(r#"[{{"role":"user","content":[{{"type":"text","text":"x"}},{part}]}}]"#);
-        for (messages, param) in [
-            (r#""secret""#.to_owned(), "messages"),
-            ("[]".into(), "messages"),
-            (r#"[{"role":"user","content":""}]"#.into(), "messages"),
-            (r#"["secret"]"#.into(), "messages[0]"),
-            (r#"[{"content":"secret"}]"#.into(), "messages[0].role"),
-            (r#"[{"role":"secret"}]"#.into(), "messages[0].role"),
-            (r#"[{"role":"function","name":"secret"}]"#.into(), "messages[0].role"),
-            (r#"[{"role":"user","content":7}]"#.into(), "messages[0].content"),
-            (r#"[{"role":"user","content":{"secret":1}}]"#.into(), "messages[0].content"),
-            (r#"[{"role":"user","content":"x","cache_control":7}]"#.into(), "messages[0].cache_control"),
-            (r#"[{"role":"tool","content":"secret"}]"#.into(), "messages[0].tool_call_id"),
-            (r#"[{"role":"tool","tool_call_id":"c","content":7}]"#.into(), "messages[0].content"),
-            (r#"[{"role":"assistant","function_call":{}}]"#.into(), "messages[0].function_call"),
-            (r#"[{"role":"assistant","tool_calls":{}}]"#.into(), "messages[0].tool_calls"),
-            (r#"[{"role":"assistant","content":[{"type":"image_url"}]}]"#.into(), "messages[0].content[0].type"),
-            (call("7"), "messages[0].tool_calls[0]"),
-            (call(r#"{"id":"c","type":"custom"}"#), "messages[0].tool_calls[0].type"),
-            (call(r#"{"function":{"name":"f"}}"#), "messages[0].tool_calls[0].id"),
-            (call(r#"{"id":7,"function":{"name":"f"}}"#), "messages[0].tool_calls[0].id"),
-            (call(r#"{"id":"c"}"#), "messages[0].tool_calls[0].function"),
-            (call(r#"{"id":"c","function":{"name":7}}"#), "messages[0].tool_calls[0].function.name"),
-            (call(r#"{"id":"c","function":{"name":"f","arguments":"{secret"}}"#), "messages[0].tool_calls[0].function.arguments"),
-            (part("7"), "messages[0].content[1]"),
-            (part(r#"{"text":"secret"}"#), "messages[0].content[1].type"),
-            (part(r#"{"type":"text"}"#), "messages[0].content[1].text"),
-            (part(r#"{"type":"secret"}"#), "messages[0].content[1].type"),
-            (part(r#"{"type":"input_audio"}"#), "messages[0].content[1].type"),
-            (part(r#"{"type":"image_url","image_url":"https://secret"}"#), "messages[0].content[1].image_url"),
-            (part(r#"{"type":"image_url","image_url":{"url":"secret"}}"#), "messages[0].content[1].image_url.url"),
-            (part(r#"{"type":"image_url","image_url":{"url":"data:image/tiff;base64,secret"}}"#), "messages[0].content[1].image_url.url"),
-            (part(r#"{"type":"file","file":{"file_id":"secret"}}"#), "messages[0].content[1].file.file_id"),
-            (part(r#"{"type":"file","file":{"file_data":"data:text/plain;base64,secret"}}"#), "messages[0].content[1].file.file_data"),
-        ] {
-            let failed = translated(&messages).expect_err(&messages);
-            assert_eq!(failed.param.as_deref(), Some(param), "{messages}: {failed:?}");
-            assert!(!failed.message.contains("secret"), "{messages}: {failed:?}");
-        }
-    }
+    end < tail
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,31 +4,44 @@
 //! Texts are never decoded: a string literal of the caller's body goes into the provider's as it is
 //! written, and back. What the protocol has no equivalent for is refused where leaving it out would
 //! change the meaning, and otherwise left out and listed.
+//!
+//! The version is 2023-06-01 and not 2026-10-21
+//! (<https://platform.claude.com/docs/en/api/versioning>): the newer one refuses `temperature` and `top_p`
+//! for every model, also for those that take them, adds nothing that is used here, and is unknown to
+//! other vendors of the protocol.
 
-mod adjustments;
-mod complaint;
+mod citation;
 mod conversation;
-mod generation;
-mod json;
+mod failure;
+pub(super) mod generation;
 mod parameters;
 mod part;
 mod request;
 mod response;
+mod said;
+pub(super) mod schema;
 mod stream;
+mod thinking;
 mod tools;
+mod treatment;
+mod vertex;
+mod wish;
 
-use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, RequestBody, StreamCodec};
-use super::scrub;
+use std::borrow::Cow;
+
+use super::codec::{Answer, Call, Codec, Envelope, Failed, Fault, RequestBody, StreamCodec, Treatment};
 use crate::openai::{Endpoint, Needs, Usage};
-use json::Object;
+use crate::provider::translate::json::Object;
+
+pub use vertex::VertexAnthropic;
 
 /// `POST /v1/messages`.
 pub struct Anthropic;
 
 impl Codec for Anthropic {
     /// <https://platform.claude.com/docs/en/api/versioning>.
-    fn path(&self, _: &Call<'_>) -> &'static str {
-        "/v1/messages"
+    fn path(&self, _: &str, _: &Call<'_>) -> Cow<'static, str> {
+        Cow::Borrowed("/v1/messages")
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
@@ -36,9 +49,11 @@ impl Codec for Anthropic {
     }
 
     fn lacks(&self, needs: &Needs) -> Option<&'static str> {
-        [(needs.embeddings, "embeddings"), (needs.several_choices, "n"), (needs.functions, "functions")]
-            .into_iter()
-            .find_map(|(needed, name)| needed.then_some(name))
+        treatment::lacks(needs)
+    }
+
+    fn treatments(&self) -> &'static [(&'static str, Treatment)] {
+        treatment::ANTHROPIC
     }
 
     fn body(&self, _: &Call<'_>) -> RequestBody {
@@ -46,7 +61,7 @@ impl Codec for Anthropic {
     }
 
     fn request(&self, call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed> {
-        request::translate(call, body)
+        request::translate(request::Host::Anthropic, call, body)
     }
 
     fn response(&self, _: Endpoint, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault> {
@@ -62,22 +77,9 @@ impl Codec for Anthropic {
         Box::new(stream::Stream::default())
     }
 
-    /// `{"type": "error", "error": {"type", "message"}}`
-    /// (<https://platform.claude.com/docs/en/api/errors#error-shapes>).
-    fn failed(&self, body: &[u8]) -> Failed {
-        let message = core::str::from_utf8(body).ok().and_then(|text| {
-            let error = Object::read(text)?.object("error")?;
-            error.text("message").map(|message| scrub(&message))
-        });
-        let message = message.unwrap_or_else(|| "the provider refused the request".to_owned());
-        Failed { message, param: None, code: None }
+    fn failed(&self, status: u16, body: &[u8]) -> Failed {
+        failure::read(status, body)
     }
-}
-
-/// The type of an error the provider reported where an answer was due.
-fn in_band(message: &Object<'_>) -> Fault {
-    let name = message.object("error").and_then(|error| error.text("type").map(|name| scrub(&name)));
-    Fault::InBand(name.unwrap_or_else(|| "error".to_owned()))
 }
 
 /// OpenAI's `finish_reason` for a `stop_reason`
@@ -102,23 +104,35 @@ fn may_be_empty(stop_reason: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Class;
 
     #[test]
     fn a_refusal_is_passed_on_without_what_identifies_us() {
-        for (body, expected) in [
+        for (body, expected, class) in [
             (
                 r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: must be at least 1"}}"#,
                 "max_tokens: must be at least 1",
+                Class::Caller,
             ),
             (
                 r#"{"type":"error","error":{"type":"x","message":"key sk-ant-api03-abcdef is wrong"},"request_id":"req_1"}"#,
                 "key [redacted] is wrong",
+                Class::Caller,
             ),
-            (r#"{"type":"error","error":"x"}"#, "the provider refused the request"),
-            ("<html>", "the provider refused the request"),
-            ("\u{0}", "the provider refused the request"),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#,
+                "prompt is too long: 9 tokens > 8 maximum",
+                Class::ContextTooLong,
+            ),
+            (r#"{"type":"error","error":"x"}"#, "x", Class::Caller),
+            ("<html>", "the provider refused the request", Class::Caller),
+            ("\u{0}", "the provider refused the request", Class::Caller),
         ] {
-            assert_eq!(Anthropic.failed(body.as_bytes()), Failed { message: expected.into(), param: None, code: None }, "{body}");
+            assert_eq!(
+                Anthropic.failed(400, body.as_bytes()),
+                Failed { class, message: expected.into(), param: None, code: None },
+                "{body}"
+            );
         }
     }
 
@@ -136,19 +150,6 @@ mod tests {
         ] {
             let found = (finish_reason(stop_reason, false), finish_reason(stop_reason, true), may_be_empty(stop_reason));
             assert_eq!(found, (said, called, empty), "{stop_reason}");
-        }
-    }
-
-    #[test]
-    fn what_the_protocol_has_no_words_for_is_named() {
-        for (needs, expected) in [
-            (Needs::default(), None),
-            (Needs { tools: true, vision: true, ..Needs::default() }, None),
-            (Needs { embeddings: true, ..Needs::default() }, Some("embeddings")),
-            (Needs { several_choices: true, ..Needs::default() }, Some("n")),
-            (Needs { functions: true, ..Needs::default() }, Some("functions")),
-        ] {
-            assert_eq!(Anthropic.lacks(&needs), expected, "{needs:?}");
         }
     }
 }

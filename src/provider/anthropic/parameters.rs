@@ -1,13 +1,13 @@
 //! Parameters beside the conversation: sampling, stopping, thinking, the format of the answer
 //! (<https://platform.claude.com/docs/en/api/messages/create>).
 
-use super::adjustments::Adjustments;
-use super::complaint::Path;
 use super::conversation::Ending;
-use super::generation::Generation;
-use super::json::{Halt, Object, elements, inner, is_blank};
-use super::tools::Choice;
+use super::generation::{Generation, Rest};
+use super::schema;
 use crate::provider::Failed;
+use crate::provider::translate::Adjustments;
+use crate::provider::translate::Path;
+use crate::provider::translate::json::{Halt, Object, elements, inner, is_blank};
 
 /// Appends `,` and a member whose value is JSON.
 pub(super) fn member(name: &str, value: &str, out: &mut Vec<u8>) {
@@ -120,13 +120,18 @@ pub(super) fn stop_sequences(body: &Object<'_>, adjustments: &mut Adjustments, o
 pub(super) struct Circumstances {
     pub generation: Generation,
     pub max_tokens: u64,
-    pub choice: Choice,
+    /// Whether a tool has to be called.
+    pub forced: bool,
     pub ending: Ending,
+    /// Whether the assistant's last turn begins with what it thought.
+    pub thought: bool,
 }
 
 /// Thinking as the model wants it asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thinking {
+    /// Nothing is said.
+    Unsaid,
     Off,
     /// Tokens.
     Budget(u64),
@@ -142,9 +147,19 @@ const MIN_BUDGET: u64 = 1024;
 /// 2,048 (low), 8,192 (medium), 16,384 (high) or 32,000 tokens, at most three quarters of the
 /// answer's limit, so that something is left for the answer.
 pub(super) fn thinking(body: &Object<'_>, circumstances: &Circumstances, adjustments: &mut Adjustments) -> Result<Thinking, Failed> {
-    let Some(effort) = body.find("reasoning_effort") else { return Ok(Thinking::Off) };
+    let Some(effort) = body.find("reasoning_effort") else { return Ok(Thinking::Unsaid) };
+    let Circumstances { generation, max_tokens, forced, ending, thought } = *circumstances;
     let (word, budget) = match inner(effort) {
-        Some("none") => return Ok(Thinking::Off),
+        Some("none") => {
+            return Ok(match generation.rest() {
+                Rest::ByDefault => Thinking::Unsaid,
+                Rest::OnDemand => Thinking::Off,
+                Rest::Never => {
+                    adjustments.note("reasoning_effort raised from none to low, the least this model takes");
+                    Thinking::Effort("low")
+                }
+            });
+        }
         Some("minimal") => ("low", MIN_BUDGET),
         Some("low") => ("low", 2_048),
         Some("medium") => ("medium", 8_192),
@@ -153,18 +168,18 @@ pub(super) fn thinking(body: &Object<'_>, circumstances: &Circumstances, adjustm
         Some("max") => ("max", 32_000),
         _ => return Err(Path::root("reasoning_effort").expected("one of none, minimal, low, medium, high, xhigh, max")),
     };
-    let Circumstances { generation, max_tokens, choice, ending } = *circumstances;
     let obstacle = match () {
-        () if choice == Choice::Forced => Some("a forced tool"),
+        () if forced => Some("a forced tool"),
         () if !generation.thinks_by_budget() => None,
-        // Its turn would have to begin with the signed thinking that OpenAI's schema cannot carry.
-        () if ending != Ending::User => Some("an unfinished turn of the assistant"),
+        () if ending == Ending::Assistant => Some("an unfinished turn of the assistant"),
+        // Its turn has to begin with what it thought, signed.
+        () if ending == Ending::ToolResult && !thought => Some("a tool's result and no thinking_blocks before it"),
         () if max_tokens <= MIN_BUDGET => Some("so few max_tokens"),
         () => None,
     };
     if let Some(obstacle) = obstacle {
         adjustments.note(format!("dropped reasoning_effort, not possible with {obstacle}"));
-        return Ok(Thinking::Off);
+        return Ok(Thinking::Unsaid);
     }
     if generation.thinks_by_budget() {
         return Ok(Thinking::Budget(budget.min((max_tokens / 4 * 3).max(MIN_BUDGET))));
@@ -176,13 +191,33 @@ pub(super) fn thinking(body: &Object<'_>, circumstances: &Circumstances, adjustm
     Ok(Thinking::Effort(word))
 }
 
+/// Appends `,"thinking":{…}` and returns the effort, which stands elsewhere.
+pub(super) fn write_thinking(thinking: Thinking, generation: Generation, out: &mut Vec<u8>) -> Option<&'static str> {
+    match thinking {
+        Thinking::Unsaid => None,
+        Thinking::Off => {
+            member("thinking", r#"{"type":"disabled"}"#, out);
+            None
+        }
+        Thinking::Budget(tokens) => {
+            member("thinking", &format!(r#"{{"type":"enabled","budget_tokens":{tokens}}}"#), out);
+            None
+        }
+        Thinking::Effort(word) => {
+            let display = if generation.hides_thoughts() { r#","display":"summarized""# } else { "" };
+            member("thinking", &format!(r#"{{"type":"adaptive"{display}}}"#), out);
+            Some(word)
+        }
+    }
+}
+
 /// What `response_format` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format<'a> {
     Text,
     /// Any JSON object, for which Anthropic has no parameter.
     JsonObject,
-    /// JSON of this schema.
+    /// JSON of this schema, as the caller wrote it.
     Schema(&'a str),
 }
 
@@ -211,23 +246,62 @@ pub(super) fn format<'a>(body: &Object<'a>, adjustments: &mut Adjustments) -> Re
     }
 }
 
+/// Appends `,"output_config":{…}`.
+pub(super) fn output_config(effort: Option<&str>, format: Format<'_>, adjustments: &mut Adjustments, out: &mut Vec<u8>) {
+    let schema = match format {
+        Format::Schema(schema) => Some(schema),
+        Format::Text | Format::JsonObject => None,
+    };
+    if effort.is_none() && schema.is_none() {
+        return;
+    }
+    out.extend_from_slice(br#","output_config":{"#);
+    if let Some(word) = effort {
+        for piece in [br#""effort":""#, word.as_bytes(), b"\""] {
+            out.extend_from_slice(piece);
+        }
+    }
+    if let Some(schema) = schema {
+        let comma: &[u8] = if effort.is_some() { b"," } else { b"" };
+        for piece in [comma, br#""format":{"type":"json_schema","schema":"#] {
+            out.extend_from_slice(piece);
+        }
+        schema::write(schema, "response_format.json_schema.schema", adjustments, out);
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
 /// Longest `metadata.user_id`, in characters.
 const MAX_USER_ID: usize = 256;
 
-/// The caller's end user, which both providers only use against abuse.
+/// The caller's end user, which both providers only use against abuse: `safety_identifier`, the older
+/// `user`, or what Anthropic calls it itself.
 pub(super) fn user(body: &Object<'_>, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
     let mut written = false;
+    let mut write = |literal: &str, id: &str| {
+        let fits = !written && !id.is_empty() && id.chars().count() <= MAX_USER_ID;
+        if fits {
+            for piece in [br#","metadata":{"user_id":"#, literal.as_bytes(), b"}"] {
+                out.extend_from_slice(piece);
+            }
+            written = true;
+        }
+        fits
+    };
     for name in ["safety_identifier", "user"] {
         let Some(literal) = body.find(name) else { continue };
         let id = inner(literal).ok_or_else(|| Path::root(name).expected("a string"))?;
-        if written || id.is_empty() || id.chars().count() > MAX_USER_ID {
+        if !write(literal, id) {
             adjustments.dropped("", name);
-            continue;
         }
-        out.extend_from_slice(br#","metadata":{"user_id":"#);
-        out.extend_from_slice(literal.as_bytes());
-        out.push(b'}');
-        written = true;
+    }
+    if let Some(metadata) = body.find("metadata") {
+        let metadata = Object::read(metadata).ok_or_else(|| Path::root("metadata").expected("an object, and not so large"))?;
+        let taken = metadata.find("user_id").is_some_and(|literal| inner(literal).is_some_and(|id| write(literal, id)));
+        if metadata.others(if taken { &["user_id"] } else { &[] }).next().is_some() {
+            adjustments.dropped("", "metadata");
+        }
     }
     Ok(())
 }

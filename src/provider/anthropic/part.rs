@@ -1,11 +1,11 @@
 //! Parts of a content become blocks
 //! (<https://platform.claude.com/docs/en/api/messages/create>, `messages.content`).
 
-use super::complaint::Path;
 use super::conversation::Conversation;
-use super::json::{Halt, Object, elements, inner, is_blank};
-use crate::openai::members::decode;
 use crate::provider::Failed;
+use crate::provider::translate::Path;
+use crate::provider::translate::json::{Halt, Object, elements_of_request, inner, is_blank};
+use crate::provider::translate::media::{data_uri, is_web};
 
 /// Where a block stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,10 @@ const MAX_PARTS: usize = 65_536;
 /// Media types of images (<https://platform.claude.com/docs/en/build-with-claude/vision>).
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/// Longest `data:…;base64,` looked for; the documented ones are half of it.
-const MAX_DATA_HEAD: usize = 64;
-
 /// Appends the blocks for an array of parts.
 pub(super) fn parts(to: &mut Conversation<'_>, place: Place, content: &str, at: Path<'_>) -> Result<(), Failed> {
     let visit = |index, object: Object<'_>| part(to, place, &object, at.index(index));
-    elements(content, MAX_PARTS, visit).map(|_| ()).map_err(|halt| match halt {
+    elements_of_request(content, MAX_PARTS, visit).map(|_| ()).map_err(|halt| match halt {
         Halt::NotAnArray => at.expected("an array of parts"),
         Halt::Element(index) => at.index(index).expected("an object"),
         Halt::Visitor(failed) => failed,
@@ -43,8 +40,15 @@ pub(super) fn text(to: &mut Conversation<'_>, place: Place, text: &str, marker: 
         return;
     }
     let out = to.block(place);
-    for piece in [br#"{"type":"text","text":""#, text.as_bytes(), b"\"", marker.unwrap_or_default(), b"}"] {
+    for piece in [br#"{"type":"text","text":""#, text.as_bytes()] {
         out.extend_from_slice(piece);
+    }
+    let tail = out.len();
+    for piece in [b"\"", marker.unwrap_or_default(), b"}"] {
+        out.extend_from_slice(piece);
+    }
+    if place == Place::Assistant {
+        to.tail = tail;
     }
 }
 
@@ -146,57 +150,4 @@ fn source(out: &mut Vec<u8>, block: &str, kind: &str, members: &[(&str, &str)], 
     out.push(b'}');
     out.extend_from_slice(after);
     out.push(b'}');
-}
-
-/// The media type and the data, still as written, of `data:…;base64,…`. Some encoders write `\/`.
-fn data_uri(literal: &str) -> Option<(String, &str)> {
-    let comma = memchr::memchr(b',', literal.as_bytes().get(..MAX_DATA_HEAD.min(literal.len()))?)?;
-    let (head, data) = literal.split_at_checked(comma)?;
-    let head = decode(&format!("\"{head}\""))?.to_ascii_lowercase();
-    let media_type = head.strip_prefix("data:")?.strip_suffix(";base64")?;
-    let media_type = media_type.split(';').next()?.to_owned();
-    Some((media_type, data.strip_prefix(',')?))
-}
-
-fn is_web(literal: &str) -> bool {
-    // The scheme, with room for escaped slashes.
-    let head: String = literal.chars().take(10).filter(|c| *c != '\\').collect::<String>().to_ascii_lowercase();
-    head.starts_with("http://") || head.starts_with("https://")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_uris_are_split_without_touching_the_data() {
-        for (literal, expected) in [
-            ("data:image/png;base64,iVBO/+=", Some(("image/png", "iVBO/+="))),
-            (r"data:image\/png;base64,iV\/BO", Some(("image/png", r"iV\/BO"))),
-            ("DATA:image/PNG;BASE64,x", Some(("image/png", "x"))),
-            ("data:application/pdf;name=x;base64,y", Some(("application/pdf", "y"))),
-            ("data:image/png,raw", None),
-            ("image/png;base64,x", None),
-            ("data:image/png;base64", None),
-            (r"data:\ud800;base64,x", None),
-            ("", None),
-        ] {
-            let found = data_uri(literal);
-            assert_eq!(found.as_ref().map(|(kind, data)| (kind.as_str(), *data)), expected, "{literal}");
-        }
-    }
-
-    #[test]
-    fn only_web_addresses_are_passed_as_such() {
-        for (literal, web) in [
-            ("https://x/y", true),
-            (r"HTTP:\/\/x", true),
-            ("https:", false),
-            ("file:///etc/passwd", false),
-            ("ftp://x", false),
-            ("", false),
-        ] {
-            assert_eq!(is_web(literal), web, "{literal}");
-        }
-    }
 }

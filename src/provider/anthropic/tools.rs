@@ -1,77 +1,84 @@
 //! Tools: their declarations, the choice between them, and calls in the conversation
 //! (<https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools>).
 
-use super::adjustments::Adjustments;
-use super::complaint::Path;
+use std::borrow::Cow;
+
 use super::generation::Generation;
-use super::json::{Halt, Object, elements, inner};
 use super::part::cache_control;
+use super::schema;
+use super::wish::{Choice, Wish};
 use crate::openai::members::{decode, encode};
 use crate::openai::scan::Scan;
 use crate::provider::Failed;
+use crate::provider::translate::Adjustments;
+use crate::provider::translate::Path;
+use crate::provider::translate::json::{Halt, Object, elements, inner};
 
 /// More tools than either API takes.
 const MAX_TOOLS: usize = 4096;
 
 const TOOLS: Path<'static> = Path::root("tools");
-const CHOICE: Path<'static> = Path::root("tool_choice");
 
-/// The choice, as far as other parameters depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
-    /// No tools, or the model decides.
-    Free,
-    /// One has to be called.
-    Forced,
-}
-
-/// Appends `,"tools":[…],"tool_choice":{…}`. `called` are the tools of the conversation: Anthropic
-/// wants them declared even when the caller does not want any called again.
+/// Appends `,"tools":[…],"tool_choice":{…}` and returns whether there are any. `called` are the tools
+/// of the conversation: Anthropic wants them declared even when the caller does not want any called again.
 pub(super) fn write(
     body: &Object<'_>,
     generation: Generation,
+    wish: &Wish<'_>,
     called: &[&str],
     adjustments: &mut Adjustments,
     out: &mut Vec<u8>,
-) -> Result<Choice, Failed> {
+) -> Result<bool, Failed> {
     if body.find("functions").is_some_and(|functions| functions != "[]") {
         return Err(Path::root("functions").unsupported("not supported by this model's provider; use tools"));
     }
     let before = out.len();
     out.extend_from_slice(br#","tools":["#);
-    let mut count = 0;
+    let begin = out.len();
     if let Some(tools) = body.find("tools") {
-        count =
-            elements(tools, MAX_TOOLS, |index, object: Object<'_>| tool(&object, index, generation, adjustments, out)).map_err(|halt| {
-                match halt {
-                    Halt::NotAnArray => TOOLS.expected("an array of tools"),
-                    Halt::Element(index) => TOOLS.index(index).expected("an object"),
-                    Halt::Visitor(failed) => failed,
-                }
-            })?;
+        elements(tools, MAX_TOOLS, |index, object: Object<'_>| {
+            if !wish.allows(&object) {
+                adjustments.note("left out the tools that tool_choice does not allow");
+                return Ok(());
+            }
+            if out.len() > begin {
+                out.push(b',');
+            }
+            tool(&object, index, generation, adjustments, out)
+        })
+        .map_err(|halt| match halt {
+            Halt::NotAnArray => TOOLS.expected("an array of tools"),
+            Halt::Element(index) => TOOLS.index(index).expected("an object"),
+            Halt::Visitor(failed) => failed,
+        })?;
     }
-    if count > 0 {
+    if out.len() > begin {
         out.push(b']');
-        return choice(body, out);
+        wish.write(generation, out);
+        return Ok(true);
+    }
+    if matches!(wish.choice, Choice::Allowed(..)) && body.find("tools").is_some() {
+        return Err(Path::root("tool_choice").expected("at least one of the tools to be allowed"));
     }
     for name in called {
-        let comma: &[u8] = if core::mem::replace(&mut count, 1) == 0 { b"" } else { b"," };
-        for piece in [comma, br#"{"name":"#, name.as_bytes(), br#","input_schema":"#, ANY_INPUT, b"}"] {
+        if out.len() > begin {
+            out.push(b',');
+        }
+        for piece in [br#"{"name":"#, name.as_bytes(), br#","input_schema":"#, ANY_INPUT, b"}"] {
             out.extend_from_slice(piece);
         }
     }
-    if count == 0 {
+    if called.is_empty() {
         out.truncate(before);
     } else {
         out.extend_from_slice(br#"],"tool_choice":{"type":"none"}"#);
         adjustments.note("declared the tools the conversation has called");
     }
-    for name in ["tool_choice", "parallel_tool_calls"] {
-        if body.find(name).is_some_and(|value| !matches!(value, r#""none""# | r#""auto""# | "true")) {
-            adjustments.dropped("", name);
-        }
+    // Without tools, how many may be called at once makes no difference.
+    if wish.is_forced() || matches!(wish.choice, Choice::Allowed(..)) {
+        adjustments.dropped("", "tool_choice");
     }
-    Ok(Choice::Free)
+    Ok(false)
 }
 
 const ANY_INPUT: &[u8] = br#"{"type":"object","properties":{}}"#;
@@ -84,9 +91,15 @@ fn tool(tool: &Object<'_>, index: usize, generation: Generation, adjustments: &m
     let function_at = at.member("function");
     let function = tool.object("function").ok_or_else(|| function_at.expected("an object"))?;
     let name = function.find("name").filter(|name| inner(name).is_some()).ok_or_else(|| function_at.member("name").missing("a string"))?;
-    if index > 0 {
-        out.push(b',');
-    }
+    let strict = match function.find("strict") {
+        None | Some("false") => false,
+        Some("true") if !generation.has_strict_tools() => {
+            adjustments.dropped("tools[].function.", "strict");
+            false
+        }
+        Some("true") => true,
+        Some(_) => return Err(function_at.member("strict").expected("true or false")),
+    };
     out.extend_from_slice(br#"{"name":"#);
     out.extend_from_slice(name.as_bytes());
     if let Some(description) = function.find("description") {
@@ -97,25 +110,10 @@ fn tool(tool: &Object<'_>, index: usize, generation: Generation, adjustments: &m
     out.extend_from_slice(br#","input_schema":"#);
     match function.find("parameters") {
         None => out.extend_from_slice(ANY_INPUT),
-        Some(schema) => {
-            let object = Object::read(schema).ok_or_else(|| function_at.member("parameters").expected("a JSON schema"))?;
-            // OpenAI takes a schema without a type; Anthropic wants it said.
-            match (object.find("type"), schema.strip_prefix('{')) {
-                (None, Some(rest)) => {
-                    let comma = if rest.trim_ascii_start() == "}" { "" } else { "," };
-                    for piece in [r#"{"type":"object""#, comma, rest] {
-                        out.extend_from_slice(piece.as_bytes());
-                    }
-                }
-                _ => out.extend_from_slice(schema.as_bytes()),
-            }
-        }
+        Some(schema) => input(schema, strict, function_at.member("parameters"), adjustments, out)?,
     }
-    match function.find("strict") {
-        None | Some("false") => {}
-        Some("true") if !generation.has_strict_tools() => adjustments.dropped("tools[].function.", "strict"),
-        Some("true") => out.extend_from_slice(br#","strict":true"#),
-        Some(_) => return Err(function_at.member("strict").expected("true or false")),
+    if strict {
+        out.extend_from_slice(br#","strict":true"#);
     }
     cache_control(tool, at, out)?;
     out.push(b'}');
@@ -128,47 +126,27 @@ fn tool(tool: &Object<'_>, index: usize, generation: Generation, adjustments: &m
     Ok(())
 }
 
-fn choice(body: &Object<'_>, out: &mut Vec<u8>) -> Result<Choice, Failed> {
-    let serial = match body.find("parallel_tool_calls") {
-        None | Some("true") => false,
-        Some("false") => true,
-        Some(_) => return Err(Path::root("parallel_tool_calls").expected("true or false")),
+/// The schema of what a tool is given.
+fn input(text: &str, strict: bool, at: Path<'_>, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
+    const PLACE: &str = "tools[].function.parameters";
+    let object = Object::read(text).ok_or_else(|| at.expected("a JSON schema"))?;
+    if ["anyOf", "oneOf", "allOf"].iter().any(|choice| object.find(choice).is_some()) {
+        schema::write_input(text, PLACE, adjustments, out);
+        return Ok(());
+    }
+    // OpenAI takes a schema without a type; Anthropic wants it said.
+    let typed = match (object.find("type"), text.strip_prefix('{')) {
+        (None, Some(rest)) => {
+            let comma = if rest.trim_ascii_start() == "}" { "" } else { "," };
+            Cow::Owned([r#"{"type":"object""#, comma, rest].concat())
+        }
+        _ => Cow::Borrowed(text),
     };
-    let value = body.find("tool_choice");
-    let (kind, name) = match value.map(|value| (decode(value), value)) {
-        None if !serial => return Ok(Choice::Free),
-        None => ("auto", None),
-        Some((Some(word), _)) => match word.as_ref() {
-            "auto" => ("auto", None),
-            "none" => ("none", None),
-            "required" => ("any", None),
-            _ => return Err(CHOICE.expected("one of none, auto, required, or an object that names a function")),
-        },
-        Some((None, value)) => ("tool", Some(named(value)?)),
-    };
-    for piece in [r#","tool_choice":{"type":""#, kind, "\""] {
-        out.extend_from_slice(piece.as_bytes());
+    match strict {
+        true => schema::write(&typed, PLACE, adjustments, out),
+        false => out.extend_from_slice(typed.as_bytes()),
     }
-    if let Some(name) = name {
-        out.extend_from_slice(br#","name":"#);
-        out.extend_from_slice(name.as_bytes());
-    }
-    if serial && kind != "none" {
-        out.extend_from_slice(br#","disable_parallel_tool_use":true"#);
-    }
-    out.push(b'}');
-    Ok(if matches!(kind, "any" | "tool") { Choice::Forced } else { Choice::Free })
-}
-
-/// The name literal of `{"type": "function", "function": {"name"}}`.
-fn named(value: &str) -> Result<&str, Failed> {
-    let choice = Object::read(value).ok_or_else(|| CHOICE.expected("a string or an object"))?;
-    if choice.text("type").as_deref() != Some("function") {
-        return Err(CHOICE.member("type").unsupported("only function is supported by this model's provider"));
-    }
-    let function_at = CHOICE.member("function");
-    let function = choice.object("function").ok_or_else(|| function_at.expected("an object"))?;
-    function.find("name").filter(|name| inner(name).is_some()).ok_or_else(|| function_at.member("name").missing("a string"))
+    Ok(())
 }
 
 /// Appends a `tool_use` block and returns the name literal.

@@ -3,10 +3,14 @@
 
 use std::borrow::Cow;
 
-use super::{in_band_error, is_empty_array, rewrite};
-use crate::openai::members::{Member, Members};
-use crate::openai::scan::{Scan, Stop};
-use crate::openai::{Endpoint, Usage};
+use super::calls::Begun;
+use super::choices::{self, Called, Choice, Finish, Halt, is_blank};
+use super::patch::Patch;
+use super::{CHUNK, failure, response, rewrite};
+use crate::openai::Usage;
+use crate::openai::members::Members;
+use crate::openai::scan::Scan;
+use crate::provider::translate::answer::head;
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
 use crate::sse::{Event, write_data};
 
@@ -14,12 +18,29 @@ use crate::sse::{Event, write_data};
 #[derive(Default)]
 pub(super) struct Stream {
     usage: Option<Usage>,
+    /// The client has seen it.
+    accounted: bool,
     produced: u64,
     routed: bool,
     content: bool,
-    finished: bool,
+    cited: bool,
     done: bool,
+    choices: Vec<One>,
 }
+
+/// One of its choices.
+#[derive(Default)]
+struct One {
+    index: u64,
+    /// Who speaks has been said.
+    named: bool,
+    calls: Begun,
+    called: Called,
+    finished: bool,
+}
+
+/// OpenAI gives as many.
+const MAX_CHOICES: usize = 128;
 
 impl StreamCodec for Stream {
     fn event(&mut self, envelope: &Envelope<'_>, event: &Event<'_>, out: &mut Vec<u8>) -> Result<Progress, Fault> {
@@ -30,50 +51,83 @@ impl StreamCodec for Stream {
             if !self.content {
                 return Err(Fault::Malformed);
             }
-            self.done = true;
-            write_data(b"[DONE]", out);
+            self.farewell(envelope, out);
             return Ok(Progress::Done);
         }
         // Several `data` lines are joined by line feeds, which a JSON text may have between its tokens
         // and a `data` line may not.
         let data = if event.data.contains('\n') { Cow::Owned(event.data.replace('\n', " ")) } else { Cow::Borrowed(event.data) };
-        let members = Members::read(&data).map_err(|_| Fault::Malformed)?;
-        in_band_error(&members)?;
-        let Some(choices) = members.find("choices").map(|member| member.value) else { return Err(Fault::Malformed) };
-        let mut more = Vec::new();
-        if let Some(usage) = members.find("usage").and_then(|member| Usage::parse(member.value)) {
-            self.usage = Some(usage);
-            if is_empty_array(choices) && !envelope.include_usage {
-                return Ok(self.progress());
+        let mut patch = Patch::new(&data);
+        let (mut first, mut fault) = (None, None);
+        let members = Members::read_with(Scan::new(&data), |scan, name| {
+            if name == "choices" && scan.peek() == Some(b'[') {
+                let (value, ()) = scan.written(|scan| {
+                    choices::each(scan, "delta", |choice| {
+                        // An error of the whole chunk has a name of its own, and may stand behind.
+                        fault = fault.take().or(self.take(&choice, envelope, &mut patch, &mut first).err());
+                        Ok(())
+                    })
+                })?;
+                return Ok(value);
             }
-            // Some vendors report in the last chunk that has choices.
-            if !envelope.include_usage {
-                more.push(("usage", "null"));
-            }
+            Ok::<_, Halt>(scan.value()?)
+        });
+        let members = members.map_err(|Halt(fault)| fault)?;
+        failure::in_band(&members)?;
+        if event.name == "error" {
+            return Err(Fault::InBand(failure::name(&data)));
         }
-        let said = Said::in_choices(choices);
-        self.finished |= said.finishes;
-        self.content |= said.finishes || said.anything;
-        self.produced = self.produced.saturating_add(said.bytes);
-        out.extend_from_slice(b"data: ");
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        let usage = response::usage(&members);
+        let choices = members.find("choices").map(|member| member.value).filter(|value| *value != "null");
+        let choices = match choices {
+            Some(choices) => choices,
+            // Some report what was used in an event of its own.
+            None if usage.is_some() => "[]",
+            None => return Err(Fault::Malformed),
+        };
+        // The figures grow; whoever ends with zeros does not know.
+        self.usage = usage.filter(|usage| *usage != Usage::default()).or(self.usage).or(usage);
+        // Some vendors report what was used so far with every chunk; clients add up what they are told.
+        let told = envelope.include_usage && !self.accounted && (is_blank(choices) || self.choices.iter().all(|one| one.finished));
+        if usage.is_some() && is_blank(choices) && !told {
+            return Ok(self.progress());
+        }
+        self.accounted |= told
+            && usage.is_some_and(|usage| usage != Usage::default())
+            && members.find("usage").is_some_and(|member| member.value.starts_with('{'));
+        if let (Some(delta), false, Some(citations)) = (first, self.cited, response::citations(&members)) {
+            self.cited = true;
+            patch.add(delta, &citations);
+        }
+        let mended = if patch.is_empty() { None } else { Some(patch.apply(choices)) };
+        let mut more = Vec::new();
+        if usage.is_some() && !told {
+            more.push(("usage", "null"));
+        }
+        if mended.is_some() || members.find("choices").is_none_or(|member| member.value != choices) {
+            more.push(("choices", mended.as_deref().unwrap_or(choices)));
+        }
         if !core::mem::replace(&mut self.routed, true) {
             more.push(("routing", envelope.routing));
         }
-        rewrite(&members, Endpoint::Chat, envelope, &more, out);
+        out.extend_from_slice(b"data: ");
+        rewrite(&members, CHUNK, envelope, &more, out);
         out.extend_from_slice(b"\n\n");
         Ok(self.progress())
     }
 
-    fn end(&mut self, _: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
-        match (self.done, self.finished) {
-            (true, _) => Ok(()),
+    fn end(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self.done {
+            true => Ok(()),
             // Complete, but for the farewell that some vendors leave out.
-            (false, true) => {
-                self.done = true;
-                write_data(b"[DONE]", out);
+            false if self.content && self.choices.iter().any(|one| one.finished) => {
+                self.farewell(envelope, out);
                 Ok(())
             }
-            (false, false) => Err(Fault::Malformed),
+            false => Err(Fault::Malformed),
         }
     }
 
@@ -90,170 +144,95 @@ impl Stream {
     fn progress(&self) -> Progress {
         if self.content { Progress::Content } else { Progress::Preamble }
     }
-}
 
-/// What the choices of a chunk bring.
-#[derive(Default)]
-struct Said {
-    /// One says why it ended.
-    finishes: bool,
-    /// A delta has anything but a role: text, a tool call, a refusal, reasoning.
-    anything: bool,
-    /// How much of it the model has written.
-    bytes: u64,
-}
-
-impl Said {
-    fn in_choices(choices: &str) -> Self {
-        let mut said = Self::default();
-        each_object(choices, |choice| {
-            said.finishes |= choice.find("finish_reason").is_some_and(|member| member.value != "null");
-            let Some(Ok(delta)) = choice.find("delta").map(|member| Members::read(member.value)) else { return };
-            for member in delta.iter().filter(|member| member.name != "role" && !is_blank(member.value)) {
-                said.anything = true;
-                said.bytes += written(member);
+    /// Takes one choice of a chunk. `first` becomes the delta that ends the first choice.
+    fn take<'a>(
+        &mut self,
+        choice: &Choice<'a>,
+        envelope: &Envelope<'_>,
+        patch: &mut Patch<'a>,
+        first: &mut Option<&'a str>,
+    ) -> Result<(), Fault> {
+        if let Some(error) = choice.error {
+            return Err(Fault::InBand(failure::name(error)));
+        }
+        let said = &choice.said;
+        let place = match self.choices.iter().position(|one| one.index == choice.index) {
+            Some(place) => place,
+            None if self.choices.len() == MAX_CHOICES => return Err(Fault::Malformed),
+            None => {
+                self.choices.push(One { index: choice.index, ..One::default() });
+                self.choices.len() - 1
             }
-        });
-        said
-    }
-}
-
-fn is_blank(value: &str) -> bool {
-    matches!(value, "null" | r#""""# | "[]" | "{}")
-}
-
-/// Bytes the model has written of a member of a delta. Around a few bytes of arguments there are
-/// many more of JSON, anew in every chunk.
-fn written(member: &Member<'_>) -> u64 {
-    match member.name.as_ref() {
-        "tool_calls" => {
-            let mut bytes = 0;
-            each_object(member.value, |call| bytes += call.find("function").map_or(0, |function| call_bytes(function.value)));
-            bytes
+        };
+        let Some(one) = self.choices.get_mut(place) else { return Err(Fault::Malformed) };
+        let calls = said.tool_calls.filter(|calls| calls.starts_with('['));
+        let literal = choice.finish.unwrap_or("null");
+        one.called = one.called.max(said.calls());
+        let finish = choices::finish(literal, one.called)?;
+        let last = finish != Finish::Not;
+        match (said.whole, choice.other) {
+            // What a vendor reports of a choice, such as Azure on its filters, has no delta.
+            ("", None) => patch.add(choice.whole, r#""delta":{}"#),
+            ("", Some(other)) => patch.set(other, "{}"),
+            _ if core::mem::replace(&mut one.named, true) => said.leave_role_out(patch),
+            _ => said.name_role(patch),
         }
-        "function_call" => call_bytes(member.value),
-        _ => text_bytes(member.value),
-    }
-}
-
-fn call_bytes(function: &str) -> u64 {
-    let Ok(function) = Members::read(function) else { return 0 };
-    ["name", "arguments"].iter().filter_map(|name| function.find(name)).map(|member| text_bytes(member.value)).sum()
-}
-
-fn text_bytes(value: &str) -> u64 {
-    let quotes = if value.starts_with('"') { 2 } else { 0 };
-    value.len().saturating_sub(quotes) as u64
-}
-
-/// Visits the objects of an array.
-fn each_object(array: &str, mut visit: impl FnMut(&Members<'_>)) {
-    // The text has been gone over before: an error means that it is no array.
-    let _ = Scan::new(array).array(|scan, _| {
-        if let Ok(object) = Members::read(scan.value()?) {
-            visit(&object);
+        if let Some(calls) = calls {
+            self.produced = self.produced.saturating_add(one.calls.mend(calls, last, envelope, patch)?);
         }
-        Ok::<_, Stop>(())
-    });
+        if let Some(usage) = choice.usage.and_then(Usage::parse) {
+            self.usage = Some(usage);
+        }
+        said.name_reasoning(patch);
+        self.produced = self.produced.saturating_add(said.bytes());
+        match (&finish, choice.finish) {
+            // An answer ends once, however often that is said.
+            (Finish::AsSaid | Finish::Means(_), Some(written)) if one.finished => patch.set(written, "null"),
+            (Finish::Means(word), Some(written)) => patch.set(written, format!("\"{word}\"")),
+            // An empty word, which clients would take for an end.
+            (Finish::Not, Some(r#""""#)) => patch.set(literal, "null"),
+            _ => {}
+        }
+        if last {
+            one.finished = true;
+            match (one.calls.missing(), calls) {
+                (Some(pieces), Some(calls)) => patch.add(calls, &pieces),
+                (Some(pieces), None) if !said.whole.is_empty() => patch.add(said.whole, &[r#""tool_calls":["#, &pieces, "]"].concat()),
+                _ => {}
+            }
+            if choice.index == 0 && !said.annotated && !said.whole.is_empty() {
+                *first = Some(said.whole);
+            }
+        }
+        // Who stops without a word has not answered; who was cut before the first has.
+        self.content |= said.anything() || (last && !response::is_stop(literal.trim_matches('"')));
+        Ok(())
+    }
+
+    /// Appends what a complete answer still lacks: the ends of choices that have none, usage that the vendor told
+    /// elsewhere, and `[DONE]`.
+    fn farewell(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
+        self.done = true;
+        for one in self.choices.iter_mut().filter(|one| !one.finished) {
+            let delta = one.calls.missing().map(|pieces| [r#""tool_calls":["#, &pieces, "]"].concat()).unwrap_or_default();
+            let reason = one.called.reason();
+            out.extend_from_slice(b"data: ");
+            head(envelope, "chat.completion.chunk", out);
+            let choice = format!(r#","choices":[{{"index":{},"delta":{{{delta}}},"finish_reason":"{reason}"}}]}}"#, one.index);
+            out.extend_from_slice(choice.as_bytes());
+            out.extend_from_slice(b"\n\n");
+        }
+        if let (true, false, Some(usage)) = (envelope.include_usage, self.accounted, self.usage) {
+            out.extend_from_slice(b"data: ");
+            head(envelope, "chat.completion.chunk", out);
+            out.extend_from_slice(br#","choices":[],"usage":"#);
+            usage.write(out);
+            out.extend_from_slice(b"}\n\n");
+        }
+        write_data(b"[DONE]", out);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ENVELOPE: Envelope<'static> =
-        Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false };
-
-    fn run(datas: &[&str], envelope: &Envelope<'_>) -> (String, Vec<Result<Progress, Fault>>) {
-        let mut stream = Stream::default();
-        let mut out = Vec::new();
-        let progress = datas.iter().map(|data| stream.event(envelope, &Event { name: "", data }, &mut out)).collect();
-        (String::from_utf8(out).expect("UTF-8"), progress)
-    }
-
-    #[test]
-    fn a_stream_gets_routing_once_and_hides_usage_nobody_asked_for() {
-        let datas = [
-            r#"{"id":"c","model":"m","choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
-            r#"{"id":"c","model":"m","choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}"#,
-            r#"{"id":"c","model":"m","choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-            r#"{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#,
-            "[DONE]",
-        ];
-        let (hidden, progress) = run(&datas, &ENVELOPE);
-        assert_eq!(
-            progress,
-            [Ok(Progress::Preamble), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Content), Ok(Progress::Done)]
-        );
-        assert_eq!(hidden.matches(r#""routing":"#).count(), 1);
-        assert_eq!(hidden.matches("data: ").count(), 4);
-        assert!(hidden.ends_with("data: [DONE]\n\n"), "{hidden}");
-        let (shown, _) = run(&datas, &Envelope { include_usage: true, ..ENVELOPE });
-        assert_eq!(shown.matches("data: ").count(), 5);
-    }
-
-    #[test]
-    fn usage_beside_choices_is_hidden_from_a_client_that_did_not_ask() {
-        let chunk = r#"{"model":"m","choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
-        let (hidden, _) = run(&[chunk], &ENVELOPE);
-        assert!(hidden.contains(r#""usage":null"#) && !hidden.contains("prompt_tokens"), "{hidden}");
-        let (shown, _) = run(&[chunk], &Envelope { include_usage: true, ..ENVELOPE });
-        assert!(shown.contains(r#""usage":{"prompt_tokens":1"#), "{shown}");
-    }
-
-    #[test]
-    fn an_event_of_several_lines_reaches_the_client_in_one() {
-        let (out, progress) = run(&["{\n \"model\": \"m\",\n \"choices\": [{\"delta\":{\"content\":\"a\\nb\"}}]\n}"], &ENVELOPE);
-        assert_eq!(progress, [Ok(Progress::Content)]);
-        assert_eq!(out.matches('\n').count(), 2, "{out}");
-        assert!(out.ends_with("\n\n") && out.contains(r#""a\nb""#), "{out}");
-    }
-
-    #[test]
-    fn a_done_without_content_is_no_answer() {
-        assert_eq!(run(&["[DONE]"], &ENVELOPE).1, [Err(Fault::Malformed)]);
-    }
-
-    #[test]
-    fn a_stream_that_finished_without_done_is_completed_and_one_that_did_not_is_cut() {
-        for (finish, expected) in [(r#""stop""#, Ok(())), ("null", Err(Fault::Malformed))] {
-            let mut stream = Stream::default();
-            let mut out = Vec::new();
-            let data = format!(r#"{{"choices":[{{"delta":{{"content":"x"}},"finish_reason":{finish}}}]}}"#);
-            assert_eq!(stream.event(&ENVELOPE, &Event { name: "", data: &data }, &mut out), Ok(Progress::Content));
-            assert_eq!(stream.end(&ENVELOPE, &mut out), expected, "{finish}");
-        }
-    }
-
-    #[test]
-    fn what_the_model_wrote_is_counted_and_the_json_around_it_is_not() {
-        let call = |function: &str| format!(r#"{{"tool_calls":[{{"index":0,"id":"call_1","type":"function","function":{function}}}]}}"#);
-        for (delta, bytes, progress) in [
-            (r#"{"role":"assistant","content":""}"#.to_owned(), 0, Progress::Preamble),
-            (r#"{"content":"Hi\n"}"#.to_owned(), 4, Progress::Content),
-            (r#"{"role":"assistant","content":null,"refusal":"No"}"#.to_owned(), 2, Progress::Content),
-            (r#"{"reasoning_content":"hm"}"#.to_owned(), 2, Progress::Content),
-            (r#"{"audio":{"data":"x"}}"#.to_owned(), 12, Progress::Content),
-            (call(r#"{"name":"weather","arguments":""}"#), 7, Progress::Content),
-            (call(r#"{"arguments":"{\"city"}"#), 7, Progress::Content),
-            (r#"{"tool_calls":[7]}"#.to_owned(), 0, Progress::Content),
-            (r#"{"function_call":{"name":"f","arguments":"{}"}}"#.to_owned(), 3, Progress::Content),
-            ("7".to_owned(), 0, Progress::Preamble),
-        ] {
-            let mut stream = Stream::default();
-            let data = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}},{{"index":1,"delta":{{}}}}]}}"#);
-            assert_eq!(stream.event(&ENVELOPE, &Event { name: "", data: &data }, &mut Vec::new()), Ok(progress), "{delta}");
-            assert_eq!(stream.produced(), bytes, "{delta}");
-        }
-        let mut stream = Stream::default();
-        for data in [
-            r#"{"choices":[{"delta":{"content":"abc"}},{"delta":{"content":"de"}}]}"#,
-            r#"{"choices":[{"delta":{"content":"f"},"finish_reason":"stop"}]}"#,
-            "[DONE]",
-            r#"{"choices":[{"delta":{"content":"after the end"}}]}"#,
-        ] {
-            let _ = stream.event(&ENVELOPE, &Event { name: "", data }, &mut Vec::new());
-        }
-        assert_eq!(stream.produced(), 6);
-    }
-}
+mod tests;
