@@ -5,12 +5,15 @@ use std::path::Path;
 use neural_router::config::document::{Guardrail, Key, Limits, Period, Workspace};
 
 use crate::failure::Failure;
-use crate::load;
+use crate::{load, secrets};
 
 /// Checks a file and says what it holds: in total, and for each workspace what it may use.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let loaded = load::file(file)?;
     loaded.warn();
+    for missing in loaded.document.providers.iter().flat_map(|(name, provider)| secrets::missing(name, provider)) {
+        eprintln!("warning: {missing}");
+    }
     let (catalog, workspaces) = (&loaded.config.catalog, &loaded.config.workspaces);
     println!(
         "ok: {}, {}, {}",

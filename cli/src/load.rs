@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-use neural_router::config::document::{Cors, KeySource};
+use neural_router::config::document::Cors;
 use neural_router::config::{Config, ConfigError, Document};
 
+use crate::credential;
 use crate::failure::Failure;
 
 /// The file as written and as checked.
@@ -36,33 +37,16 @@ pub(crate) fn document(text: &str) -> Result<Document, ConfigError> {
     let json = serde_json::to_value(yaml).map_err(|error| whole(&error))?;
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
-        // What stands there may be a key, so it is not repeated.
-        let message = if is_key_source(&path) { KEY_SOURCE.to_owned() } else { error.into_inner().to_string() };
+        let message = credential::misfit(&path).map_or_else(|| error.into_inner().to_string(), str::to_owned);
         ConfigError::new(path, message)
     })
-}
-
-const KEY_SOURCE: &str = "a key does not stand in this file; say where it is: {env: VARIABLE} or {file: /absolute/path}";
-
-fn is_key_source(path: &str) -> bool {
-    path.starts_with("providers.") && path.split('.').nth(2) == Some("api_key")
-}
-
-/// A variable's name or an absolute path. Anything else may be the key itself.
-fn is_sound(source: &KeySource) -> bool {
-    match source {
-        KeySource::Env(variable) => !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
-        KeySource::File(file) => Path::new(file).is_absolute(),
-    }
 }
 
 /// Checks a document: all that the filter demands, and what only Envoy cares about.
 pub(crate) fn checked(document: Document) -> Result<Loaded, ConfigError> {
     let config = Config::from_document(&document)?;
     for (name, provider) in &document.providers {
-        if provider.api_key.as_ref().is_some_and(|source| !is_sound(source)) {
-            return Err(ConfigError::new(format!("providers.{name}.api_key"), KEY_SOURCE));
-        }
+        credential::check(name, provider)?;
     }
     for (path, address, port) in
         [("listen", &document.listen.address, document.listen.port), ("admin", &document.admin.address, document.admin.port)]
@@ -129,6 +113,12 @@ impl Loaded {
         let mut warnings = Vec::new();
         if self.document.admin.address.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()) {
             warnings.push("admin.address: not a loopback address; Envoy's administration asks nobody for a password".to_owned());
+        }
+        for provider in self.config.catalog.providers() {
+            let written = self.document.providers.get(&provider.name);
+            if written.is_some_and(|written| written.base_url.is_none() && written.api_key.is_none() && written.auth.is_none()) {
+                warnings.push(format!("providers.{}: neither api_key nor auth, so this provider will refuse every call", provider.name));
+            }
         }
         for (w, workspace) in self.document.workspaces.iter().enumerate() {
             if workspace.keys.is_empty() {

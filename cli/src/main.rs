@@ -11,6 +11,7 @@
 //! what the filter would refuse. Exit status: 0 done, 1 it could not be done, 2 wrong usage.
 
 mod check;
+mod credential;
 mod failure;
 mod key;
 mod load;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 /// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
 pub(crate) const WASM: &str = "target/neural_router.wasm";
 
-/// Where a rendered configuration looks for provider keys unless told otherwise.
+/// Where a rendered configuration looks for what authenticates to providers unless told otherwise.
 pub(crate) const SECRETS: &str = "target/run/secrets";
 
 /// Certificate authorities on Debian, Ubuntu and Envoy's images.
@@ -108,9 +108,16 @@ Examples:
   nr render envoy --wasm /etc/envoy/neural_router.wasm --secrets-at /etc/envoy/secrets > envoy.yaml
       for another machine: paths are written down as they are, nothing else is touched
 
-A directory of secrets holds, for each provider NAME with an api_key, provider_NAME.yaml (tells Envoy which
-file holds the key) and, for keys from the environment, provider_NAME.key (the key). To rotate a key while
-Envoy runs, write the new one to a file beside it and rename that over provider_NAME.key.";
+A directory of secrets holds, for each provider NAME with an api_key, auth.token or auth.oauth2, the
+file provider_NAME.yaml (tells Envoy which file holds the key, the token or the client's secret) and,
+for those from the environment, provider_NAME.key (the key or secret). With keys in auth.aws it holds
+provider_NAME.aws:
+  [provider_NAME]
+  aws_access_key_id=…
+  aws_secret_access_key=…
+  aws_session_token=…          of temporary keys only
+To rotate one while Envoy runs, write the new one to a file beside it and rename that over the old.
+With `auth: {aws: default}` nothing is written: Envoy finds keys itself, where AWS's tools do.";
 
 /// Options of `nr render envoy`.
 #[derive(Debug, Args)]
@@ -122,10 +129,10 @@ pub(crate) struct RenderEnvoy {
     /// The filter, where Envoy finds it.
     #[arg(long, value_name = "PATH", default_value = WASM)]
     pub(crate) wasm: String,
-    /// Directory for the provider keys: keys in the environment are written there, readable by you only.
+    /// Directory for what authenticates to providers: what is in the environment is written there, readable by you only.
     #[arg(long, value_name = "DIR", conflicts_with = "secrets_at")]
     pub(crate) secrets: Option<String>,
-    /// Directory where Envoy will find the provider keys; nothing is written [default: target/run/secrets].
+    /// Directory where Envoy will find what authenticates to providers; nothing is written [default: target/run/secrets].
     #[arg(long, value_name = "PATH")]
     pub(crate) secrets_at: Option<String>,
     /// Certificate authorities providers are checked against, where Envoy finds them.

@@ -1,66 +1,126 @@
-//! The directory of provider keys: a file per provider that tells Envoy where its key is, and the
-//! key itself where it came from the environment. 0700 and 0600; written beside and renamed, so that
-//! a running Envoy never reads half a key.
+//! The directory of what authenticates to providers: for each, a file that tells Envoy where its key,
+//! token or client secret is, and what came from the environment itself; keys of AWS in the form of
+//! its tools. 0700 and 0600; written beside and renamed, so that a running Envoy never reads half a key.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use neural_router::config::Document;
-use neural_router::config::document::KeySource;
+use neural_router::config::document::{Auth, Aws, AwsKeys, KeySource, Provider};
 
+use crate::credential::sources;
 use crate::failure::Failure;
-use crate::render::secret;
+use crate::render::credential::{self, MAX_BYTES};
 
-/// Writes the directory. Returns a sentence for each key that is missing; Envoy runs without it and
+/// Writes the directory. Returns a sentence for each secret that is missing; Envoy runs without it and
 /// the provider refuses its calls.
 pub(crate) fn write(document: &Document, directory: &str) -> Result<Vec<String>, Failure> {
     let directory = directory_of(directory)?;
     let mut missing = Vec::new();
     for (name, provider) in &document.providers {
-        let Some(source) = &provider.api_key else { continue };
-        let key_file = match source {
-            KeySource::File(file) => PathBuf::from(file),
-            KeySource::Env(_) => directory.join(secret::name(name)).with_extension("key"),
-        };
-        if let Some(complaint) = unavailable(name, source) {
-            missing.push(complaint);
-        }
-        if let KeySource::Env(variable) = source {
-            // An empty file in the place of a missing key, since Envoy does not start without one.
-            let key = key_of(variable).unwrap_or_default();
-            if !key.is_empty() || !key_file.exists() {
-                put(&key_file, key.as_bytes())?;
+        missing.extend(self::missing(name, provider));
+        let file = |ending: &str| directory.join(credential::name(name)).with_extension(ending);
+        match (&provider.auth, sources(provider).first()) {
+            (Some(Auth::Aws(Aws::Keys(keys))), _) => aws_keys(name, keys, &file("aws"))?,
+            (_, Some((field, source))) => {
+                let key_file = match source {
+                    KeySource::File(file) => PathBuf::from(file),
+                    KeySource::Env(_) => file("key"),
+                };
+                if let KeySource::Env(_) = source {
+                    // An empty file in the place of a missing key, since Envoy does not start without one.
+                    keep_or_put(&key_file, read(source).ok().as_deref(), "")?;
+                }
+                let definition = credential::definition(name, &key_file.to_string_lossy())
+                    .map_err(|error| Failure::new(format!("providers.{name}.{field}: {error}")))?;
+                put(&file("yaml"), definition.as_bytes())?;
             }
+            (_, None) => {}
         }
-        let definition = secret::definition(name, &key_file.to_string_lossy())
-            .map_err(|error| Failure::new(format!("providers.{name}.api_key: {error}")))?;
-        put(&directory.join(secret::name(name)).with_extension("yaml"), definition.as_bytes())?;
     }
     Ok(missing)
 }
 
-/// Why the key of a provider cannot be had, if it cannot.
-pub(crate) fn unavailable(provider: &str, source: &KeySource) -> Option<String> {
-    match source {
-        KeySource::Env(variable) => {
-            key_of(variable).is_none().then(|| format!("providers.{provider}.api_key: the variable {variable} is not set"))
+/// A sentence for each secret of a provider that cannot be had.
+pub(crate) fn missing(name: &str, provider: &Provider) -> Vec<String> {
+    let complaint = |(field, source): (&str, KeySource)| {
+        let what = match (read(&source), &source, &provider.auth) {
+            (Err(what), ..) => what,
+            (Ok(_), KeySource::File(file), Some(Auth::Oauth2(_))) if ends_with_a_line(file) => {
+                format!("{file}: ends with a line break, which Envoy would send with the secret")
+            }
+            (Ok(_), ..) => return None,
+        };
+        Some(format!("providers.{name}.{field}: {what}"))
+    };
+    sources(provider).into_iter().filter_map(complaint).collect()
+}
+
+/// Envoy 1.40 cuts line breaks off keys and tokens, but not off the secrets of clients.
+fn ends_with_a_line(file: &str) -> bool {
+    fs::read(file).is_ok_and(|secret| secret.ends_with(b"\n") || secret.ends_with(b"\r"))
+}
+
+/// Keys of AWS in the form of its tools, whole or not at all
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>).
+fn aws_keys(name: &str, keys: &AwsKeys, file: &Path) -> Result<(), Failure> {
+    // Without keys the section stands alone: an empty file would be none to Envoy.
+    let section = format!("[{}]\n", credential::name(name));
+    let mut text = section.clone();
+    let parts = [
+        ("access_key_id", Some(&keys.access_key_id)),
+        ("secret_access_key", Some(&keys.secret_access_key)),
+        ("session_token", keys.session_token.as_ref()),
+    ];
+    for (part, source) in parts.into_iter().filter_map(|(part, source)| Some((part, source?))) {
+        let Ok(key) = read(source) else { return keep_or_put(file, None, &section) };
+        // A line break would begin another setting.
+        if !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::new(format!("providers.{name}.auth.aws.{part}: not one word of visible ASCII")));
         }
+        text.push_str(&format!("aws_{part}={key}\n"));
+    }
+    if text.len() > MAX_BYTES {
+        return Err(Failure::new(format!("providers.{name}.auth.aws: together longer than the {MAX_BYTES} bytes that Envoy reads")));
+    }
+    keep_or_put(file, Some(&text), &section)
+}
+
+/// A secret of this moment; a line break that came along from a file is not part of it. The error says
+/// why it cannot be had.
+fn read(source: &KeySource) -> Result<String, String> {
+    match source {
+        KeySource::Env(variable) => std::env::var(variable)
+            .ok()
+            .map(|key| key.trim().to_owned())
+            .filter(|key| !key.is_empty())
+            .ok_or_else(|| format!("the variable {variable} is not set")),
         KeySource::File(file) => {
-            let complaint = |what: &dyn std::fmt::Display| Some(format!("providers.{provider}.api_key: {file}: {what}"));
-            match fs::read(file) {
-                Err(error) => complaint(&error),
-                Ok(key) if key.trim_ascii().is_empty() => complaint(&"the file is empty"),
-                Ok(_) => None,
+            let mut key = Vec::new();
+            let opened = fs::File::open(file).and_then(|open| open.take(MAX_SECRET_BYTES + 1).read_to_end(&mut key));
+            opened.map_err(|error| format!("{file}: {error}"))?;
+            match String::from_utf8(key) {
+                Ok(key) if key.trim().is_empty() => Err(format!("{file}: the file is empty")),
+                Ok(key) if key.len() as u64 <= MAX_SECRET_BYTES => Ok(key.trim().to_owned()),
+                _ => Err(format!("{file}: the file is no key")),
             }
         }
     }
 }
 
-/// The key in a variable; a line break that came along from a file is not part of it.
-fn key_of(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
+/// Far above any key or token.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+/// Replaces a file if there is something to put there. Otherwise what is there stays, or `empty` is put
+/// in its place.
+fn keep_or_put(file: &Path, content: Option<&str>, empty: &str) -> Result<(), Failure> {
+    match content {
+        Some(content) => put(file, content.as_bytes()),
+        None if file.exists() => Ok(()),
+        None => put(file, empty.as_bytes()),
+    }
 }
 
 fn directory_of(path: &str) -> Result<PathBuf, Failure> {

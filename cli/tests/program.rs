@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 mod bootstrap;
 #[path = "program/check.rs"]
 mod check;
+#[path = "program/credentials.rs"]
+mod credentials;
 #[path = "program/keys.rs"]
 mod keys;
 #[path = "program/secrets.rs"]

@@ -1,12 +1,14 @@
-//! One cluster per provider: how Envoy reaches it, and the filter's seat before it.
+//! One cluster per provider: how Envoy reaches it, and the filter's seat before it; and one for each
+//! token endpoint.
 
 use std::net::IpAddr;
 
 use neural_router::config::ConfigError;
 use neural_router::config::catalog::{Endpoint, Provider};
+use neural_router::config::document;
 use serde_json::{Value, json};
 
-use super::{Places, extension, seat, secret, socket, typed};
+use super::{Places, credential, extension, seat, socket, typed};
 
 /// Includes the TLS handshake. A provider that needs longer is one to leave for the next candidate.
 const CONNECT_TIMEOUT: &str = "3s";
@@ -18,32 +20,36 @@ const IDLE_TIMEOUT: &str = "30s";
 /// under load, and an overflow is final: it is not retried at the next candidate.
 const UNLIMITED: u32 = 1_000_000;
 
-/// The cluster of a provider.
-pub(super) fn provider(provider: &Provider, keyed: bool, places: &Places<'_>) -> Result<Value, ConfigError> {
-    let endpoint = &provider.endpoint;
+/// The cluster of a provider. The seat comes first: what authenticates a request must see it as the
+/// provider will.
+pub(super) fn provider(provider: &Provider, written: &document::Provider, places: &Places<'_>) -> Result<Value, ConfigError> {
     let mut filters = vec![seat::provider(provider, places)?];
-    if keyed {
-        filters.push(secret::injector(provider, places));
-    }
+    filters.extend(credential::filter(provider, written, places)?);
     filters.push(extension(
         "envoy.filters.http.upstream_codec",
         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
         json!({}),
     ));
-    let mut protocol = json!({
-        "common_http_protocol_options": {"idle_timeout": IDLE_TIMEOUT},
-        "http_filters": filters,
-    });
+    Ok(cluster(&provider.cluster, &provider.endpoint, json!({"http_filters": filters}), places))
+}
+
+/// A cluster without filters.
+pub(super) fn plain(name: &str, endpoint: &Endpoint, places: &Places<'_>) -> Value {
+    cluster(name, endpoint, json!({}), places)
+}
+
+fn cluster(name: &str, endpoint: &Endpoint, mut protocol: Value, places: &Places<'_>) -> Value {
+    protocol["common_http_protocol_options"] = json!({"idle_timeout": IDLE_TIMEOUT});
     if endpoint.tls {
         protocol["auto_config"] = json!({"http_protocol_options": {}, "http2_protocol_options": http2()});
     } else {
         protocol["explicit_http_config"] = json!({"http_protocol_options": {}});
     }
     let mut cluster = json!({
-        "name": provider.cluster,
+        "name": name,
         "connect_timeout": CONNECT_TIMEOUT,
         "lb_policy": "ROUND_ROBIN",
-        "load_assignment": {"cluster_name": provider.cluster, "endpoints": endpoints(endpoint)},
+        "load_assignment": {"cluster_name": name, "endpoints": endpoints(endpoint)},
         "circuit_breakers": {"thresholds": [thresholds("DEFAULT"), thresholds("HIGH")]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
@@ -58,7 +64,7 @@ pub(super) fn provider(provider: &Provider, keyed: bool, places: &Places<'_>) ->
     if endpoint.tls {
         cluster["transport_socket"] = tls(endpoint, places);
     }
-    Ok(cluster)
+    cluster
 }
 
 /// The provider, and behind it an endpoint that refuses connections. While the provider's name does

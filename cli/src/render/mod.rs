@@ -2,18 +2,19 @@
 //!
 //! Deterministic: the same file gives the same bytes, with no time, random name or path of this
 //! machine in them, so a rendered file can be committed and compared. No key material either: a
-//! provider key is a file that Envoy reads itself ([`secret`]), a workspace key only a digest.
+//! provider key is a file that Envoy reads itself ([`credential`]), a workspace key only a digest.
 //! One module per Envoy concern; each says why its settings are what they are.
 
 mod access_log;
 mod cluster;
 mod cors;
+pub(crate) mod credential;
 mod listener;
 mod local_reply;
 mod route;
 mod seat;
-pub(crate) mod secret;
 
+use neural_router::config::document::Auth;
 use neural_router::config::{Config, ConfigError, Document};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 pub(crate) struct Places<'a> {
     /// The filter.
     pub(crate) wasm: &'a str,
-    /// Directory of the provider keys.
+    /// Directory of what authenticates to providers.
     pub(crate) secrets: &'a str,
     /// Certificate authorities that providers are checked against, PEM.
     pub(crate) authorities: &'a str,
@@ -32,14 +33,14 @@ const HEAD: &str = "# Envoy 1.40 with Neural Router, made by `nr render envoy`. 
 
 /// The bootstrap of a checked document.
 pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -> Result<String, ConfigError> {
-    let providers = config.catalog.providers();
-    let clusters: Vec<Value> = providers
-        .iter()
-        .map(|provider| {
-            let keyed = document.providers.get(&provider.name).is_some_and(|p| p.api_key.is_some());
-            cluster::provider(provider, keyed, places)
-        })
-        .collect::<Result<_, _>>()?;
+    let providers = || config.catalog.providers().iter().filter_map(|one| Some((one, document.providers.get(&one.name)?)));
+    let mut clusters =
+        providers().map(|(provider, written)| cluster::provider(provider, written, places)).collect::<Result<Vec<Value>, _>>()?;
+    for (provider, written) in providers() {
+        if let Some(Auth::Oauth2(oauth2)) = &written.auth {
+            clusters.push(credential::cluster(&provider.name, oauth2, places)?);
+        }
+    }
     let bootstrap = json!({
         "node": {"id": "neural-router", "cluster": "neural-router"},
         "admin": {"address": socket(&document.admin.address, document.admin.port)},

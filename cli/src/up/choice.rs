@@ -65,13 +65,11 @@ pub(super) fn choose(named: Option<&Path>) -> Result<Choice, Failure> {
 fn drop_keyless(document: &mut Document) -> Vec<String> {
     let mut dropped = Vec::new();
     document.providers.retain(|name, provider| {
-        let unavailable = provider.api_key.as_ref().and_then(|source| secrets::unavailable(name, source));
-        if unavailable.is_some()
-            && let Some(KeySource::Env(variable)) = &provider.api_key
-        {
+        let complete = secrets::missing(name, provider).is_empty();
+        if !complete && let Some(KeySource::Env(variable)) = &provider.api_key {
             dropped.push(format!("provider {name}, because {variable} is not set"));
         }
-        unavailable.is_none()
+        complete
     });
     for model in &mut document.models {
         model.deployments.retain(|deployment| document.providers.contains_key(&deployment.provider));

@@ -67,7 +67,7 @@ fn prepare(choice: &Choice, runtime: &runtime::Directory, wasm: &Path) -> Result
     if let Some(missing) = secrets::write(&choice.loaded.document, &directory)?.into_iter().next() {
         return Err(Failure::new(missing));
     }
-    let authorities = programs::authorities(&choice.loaded.config)?;
+    let authorities = programs::authorities(&choice.loaded)?;
     let places = render::Places { wasm: &wasm.to_string_lossy(), secrets: &directory, authorities };
     runtime.write("envoy.yaml", &render::envoy(&choice.loaded.document, &choice.loaded.config, &places)?)
 }

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use neural_router::config::Config;
+use neural_router::config::document::Auth;
 
 use crate::failure::Failure;
+use crate::load::Loaded;
 use crate::options::{AUTHORITIES, WASM};
 
 /// The filter relies on what this series does; others differ in what they retry and where.
@@ -72,10 +73,14 @@ pub(super) fn simulator() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new("the demo needs nr-simulator beside nr: run `make build`, or give `nr up` a --config"))
 }
 
-/// The certificate authorities of this machine; only needed for providers with TLS.
-pub(super) fn authorities(config: &Config) -> Result<&'static str, Failure> {
+/// The certificate authorities of this machine; only needed for what is reached with TLS.
+pub(super) fn authorities(loaded: &Loaded) -> Result<&'static str, Failure> {
     let found = BUNDLES.iter().find(|file| Path::new(file).is_file()).copied();
-    match (found, config.catalog.providers().iter().find(|provider| provider.endpoint.tls)) {
+    let with_tls = loaded.config.catalog.providers().iter().find(|provider| {
+        let auth = loaded.document.providers.get(&provider.name).and_then(|written| written.auth.as_ref());
+        provider.endpoint.tls || matches!(auth, Some(Auth::Oauth2(oauth2)) if oauth2.token_url.starts_with("https://"))
+    });
+    match (found, with_tls) {
         (Some(found), _) => Ok(found),
         (None, None) => Ok(AUTHORITIES),
         (None, Some(provider)) => Err(Failure::new(format!(

@@ -7,6 +7,7 @@ fn accepts_the_examples() {
     for (file, expected) in [
         ("examples/demo.yaml", "ok: 3 providers, 4 models, 1 workspace\n"),
         ("examples/neural-router.yaml", "ok: 3 providers, 4 models, 1 workspace\n"),
+        ("examples/providers.yaml", "ok: 12 providers, 6 models, 1 workspace\n"),
     ] {
         let output = run(&["check", file]);
         assert!(stdout(&output).starts_with(expected), "{file}: {}{}", stdout(&output), stderr(&output));
