@@ -102,6 +102,7 @@ async fn respond(provider: &Provider, connection: &Connection, parts: &Parts, bo
 fn compose(provider: &Provider, behaviour: &Arc<Behaviour>, parts: &Parts, body: &[Bytes]) -> Result<Response, Refusal> {
     let protocol = provider.protocol;
     let endpoint = protocol.endpoint(&parts.method, parts.uri.path())?;
+    protocol.query(parts.uri.query().unwrap_or_default())?;
     if let Some(expected) = &behaviour.api_key {
         protocol.authenticate(&parts.headers, expected)?;
     }
@@ -112,9 +113,10 @@ fn compose(provider: &Provider, behaviour: &Arc<Behaviour>, parts: &Parts, body:
             let embeddings = protocol.embeddings(&parts.headers, &join(body), behaviour)?;
             return Ok(plain(provider, behaviour, embeddings));
         }
-        Endpoint::Completion if behaviour.validate => protocol.read(&parts.headers, &join(body))?,
+        Endpoint::Completion if behaviour.validate => protocol.read(parts.uri.path(), &parts.headers, &join(body))?,
         Endpoint::Completion => {
-            let ask = quick::scan(body);
+            let mut ask = quick::scan(body);
+            ask.stream |= protocol.streams(parts.uri.path());
             let (stream, include_usage) = (ask.stream, ask.include_usage);
             let alike = Likeness { model: ask.model.clone(), stream, include_usage, length: ask.prompt_chars };
             if let Some(prepared) = provider.prepared(&alike) {
@@ -159,6 +161,7 @@ fn join(body: &[Bytes]) -> Bytes {
 fn refuse(provider: &Provider, refusal: &Refusal, identity: &Identity) -> Response {
     let mut headers = provider.protocol.headers(identity);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    provider.protocol.refusal_headers(refusal, &mut headers);
     let body = provider.protocol.refusal_body(refusal, identity);
     Response { delay: Duration::ZERO, status: refusal.status, headers, plan: Plan::Whole(body) }
 }
@@ -167,8 +170,8 @@ fn refuse(provider: &Provider, refusal: &Refusal, identity: &Identity) -> Respon
 async fn instead(kind: Kind, provider: &Provider, connection: &Connection, parts: &Parts, body: &[Bytes]) -> Response {
     let identity = Identity::issue();
     let mut headers = provider.protocol.headers(&identity);
-    let stream = quick::scan(body).stream;
-    let content_type = if stream { "text/event-stream; charset=utf-8" } else { "application/json" };
+    let stream = quick::scan(body).stream || provider.protocol.streams(parts.uri.path());
+    let content_type = if stream { provider.protocol.stream_content_type() } else { "application/json" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let ok = |headers, plan| Response { delay: Duration::ZERO, status: StatusCode::OK, headers, plan };
     match kind {

@@ -3,7 +3,10 @@
 mod request;
 mod response;
 mod rules;
+mod schemas;
 mod stream;
+mod thought;
+pub(crate) mod vertex;
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -32,15 +35,18 @@ impl Protocol for Anthropic {
     }
 
     fn authenticate(&self, headers: &HeaderMap, expected: &str) -> Result<(), Refusal> {
-        match headers.get("x-api-key") {
-            Some(key) if key.as_bytes() == expected.as_bytes() => Ok(()),
+        let bearer = || headers.get("authorization")?.as_bytes().strip_prefix(b"Bearer ");
+        match headers.get("x-api-key").map(|key| key.as_bytes()).or_else(bearer) {
+            Some(key) if key == expected.as_bytes() => Ok(()),
             Some(_) => Err(refusal(StatusCode::UNAUTHORIZED, "authentication_error", "invalid x-api-key")),
             None => Err(refusal(StatusCode::UNAUTHORIZED, "authentication_error", "x-api-key header is required")),
         }
     }
 
-    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
-        request::read(headers, body)
+    fn read(&self, _: &str, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
+        let body = request::parse(body);
+        request::check_version(headers, body.as_ref().unwrap_or(&serde_json::Map::new()))?;
+        request::read(body?)
     }
 
     fn whole(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:18000")]
     pub(crate) control: SocketAddr,
 
-    /// A provider to stand in for, as NAME=PROTOCOL@ADDRESS; PROTOCOL is openai or anthropic, port 0 takes a free one.
+    /// A provider to stand in for, as NAME=PROTOCOL@ADDRESS; PROTOCOL is the name of a protocol (see README), port 0 takes a free one.
     /// Repeat it for more. Without it: openai, anthropic and groq on ports 18001 to 18003.
     #[arg(long = "provider", value_name = "NAME=PROTOCOL@ADDRESS", value_parser = Spec::parse)]
     given: Vec<Spec>,
@@ -69,8 +69,8 @@ impl Spec {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
             return Err(format!("the name `{name}` may hold letters, digits, `-`, `_` and `.` only"));
         }
-        let protocol = protocol::by_name(protocol)
-            .ok_or_else(|| format!("no protocol `{protocol}`; there are {}", protocol::names().join(" and ")))?;
+        let protocol =
+            protocol::by_name(protocol).ok_or_else(|| format!("no protocol `{protocol}`; there are {}", protocol::names().join(", ")))?;
         let address = address.parse().map_err(|_| format!("`{address}` is not an address such as 127.0.0.1:18001"))?;
         Ok(Self { name: name.to_owned(), protocol, address })
     }
@@ -93,7 +93,7 @@ mod tests {
             ("openai", "no `=`"),
             ("openai=openai", "no `@`"),
             ("a b=openai@127.0.0.1:1", "letters, digits"),
-            ("x=bedrock@127.0.0.1:1", "openai and anthropic"),
+            ("x=smtp@127.0.0.1:1", "no protocol `smtp`; there are openai"),
             ("x=openai@localhost", "not an address"),
         ] {
             let error = Spec::parse(given).map(|_| ()).unwrap_err();

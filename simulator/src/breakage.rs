@@ -35,7 +35,7 @@ pub(crate) fn stage(good: Good, behaviour: &Behaviour, fault: Option<Kind>, prot
     let Good { mut headers, body } = good;
     let (content_type, delay) = match &body {
         Body::Json(_) => ("application/json", whole_delay(behaviour)),
-        Body::Events(_) => ("text/event-stream; charset=utf-8", Duration::ZERO),
+        Body::Events(_) => (protocol.stream_content_type(), Duration::ZERO),
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let plan = match (fault, body) {

@@ -25,6 +25,8 @@ pub(crate) struct Ask {
     pub(crate) format: Format,
     pub(crate) logprobs: bool,
     pub(crate) thinking: bool,
+    /// What it thinks is kept back, but for the signature.
+    pub(crate) silent: bool,
 }
 
 #[derive(Clone, Debug)]

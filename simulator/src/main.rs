@@ -4,8 +4,8 @@
 //!            control.rs  (JSON API: behaviour, fault, requests, recording)
 //!                │ sets
 //!  client ─ connection.rs ─ answer.rs ─┬─ openai/     reads and checks the request, writes the
-//!           (socket, raw     (one      └─ anthropic/  protocol's body, SSE events and errors
-//!            bytes, RST)     request)     on completion.rs + arguments.rs (what the model "says")
+//!           (socket, raw     (one      ├─ anthropic/  protocol's body, events and errors
+//!            bytes, RST)     request)  └─ gemini/ …   on completion.rs + arguments.rs (what the model "says")
 //!                │             └─ breakage.rs turns the good answer into a script.rs the socket plays
 //!                └─ record.rs (what came in)
 //! ```
@@ -17,14 +17,18 @@ mod answer;
 mod anthropic;
 mod args;
 mod arguments;
+mod bedrock;
 mod behaviour;
 mod breakage;
+mod cohere;
 mod completion;
 mod connection;
 mod control;
 mod fault;
+mod gemini;
 mod identity;
 mod listener;
+mod mistral;
 mod openai;
 mod protocol;
 mod provider;

@@ -1,13 +1,14 @@
 //! The OpenAI protocol: Chat Completions, embeddings and the model list.
 
-mod embeddings;
+pub(crate) mod embeddings;
 mod request;
 mod response;
 mod rules;
 mod stream;
+mod vendor;
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -17,21 +18,23 @@ use crate::completion::{Ask, Completion};
 use crate::identity::Identity;
 use crate::protocol::{Endpoint, Event, Protocol, Refusal};
 
-/// `--provider NAME=openai@…`, also for the vendors that are compatible with it.
+pub(crate) use vendor::{AZURE, DEEPSEEK, GROQ, OPENAI, OPENROUTER, PERPLEXITY, XAI};
+
+/// `--provider NAME=openai@…`, and the vendors that are compatible with it but for what their row says.
 #[derive(Debug)]
-pub(crate) struct OpenAi;
+pub(crate) struct OpenAi(&'static vendor::Vendor);
 
 impl Protocol for OpenAi {
     fn name(&self) -> &'static str {
-        "openai"
+        self.0.name
     }
 
     fn endpoint(&self, method: &Method, path: &str) -> Result<Endpoint, Refusal> {
-        match (path, method) {
-            ("/v1/chat/completions", &Method::POST) => Ok(Endpoint::Completion),
-            ("/v1/embeddings", &Method::POST) => Ok(Endpoint::Embeddings),
-            ("/v1/models", &Method::GET) => Ok(Endpoint::Document(models())),
-            ("/v1/chat/completions" | "/v1/embeddings" | "/v1/models", _) => Err(Refusal {
+        match (self.0.below(path).unwrap_or_default(), method) {
+            ("/chat/completions", &Method::POST) => Ok(Endpoint::Completion),
+            ("/embeddings", &Method::POST) => Ok(Endpoint::Embeddings),
+            ("/models", &Method::GET) => Ok(Endpoint::Document(models())),
+            ("/chat/completions" | "/embeddings" | "/models", _) => Err(Refusal {
                 status: StatusCode::METHOD_NOT_ALLOWED,
                 code: Some("method_not_supported"),
                 ..invalid(format!("Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"))
@@ -40,9 +43,16 @@ impl Protocol for OpenAi {
         }
     }
 
+    fn query(&self, query: &str) -> Result<(), Refusal> {
+        let given = query.split('&').any(|pair| pair.strip_prefix(self.0.query).is_some_and(|value| !value.is_empty()));
+        match self.0.query.is_empty() || given {
+            true => Ok(()),
+            false => Err(Refusal { status: StatusCode::NOT_FOUND, code: Some("404"), ..invalid("Resource not found") }),
+        }
+    }
+
     fn authenticate(&self, headers: &HeaderMap, expected: &str) -> Result<(), Refusal> {
-        let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
-        let Some(key) = given.and_then(|value| value.strip_prefix(b"Bearer ")) else {
+        let Some(key) = self.0.key_of(headers) else {
             return Err(Refusal { status: StatusCode::UNAUTHORIZED, ..invalid(KEY_MISSING) });
         };
         if key == expected.as_bytes() {
@@ -58,12 +68,15 @@ impl Protocol for OpenAi {
         })
     }
 
-    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
-        request::read(headers, body)
+    fn read(&self, _: &str, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
+        match self.0.check(body)? {
+            Some(body) => request::read(headers, &body),
+            None => request::read(headers, body),
+        }
     }
 
     fn whole(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes {
-        response::write(ask, completion, identity)
+        self.0.whole(response::write(ask, completion, identity), completion)
     }
 
     fn embeddings(&self, headers: &HeaderMap, body: &[u8], behaviour: &Behaviour) -> Result<Bytes, Refusal> {
@@ -71,7 +84,7 @@ impl Protocol for OpenAi {
     }
 
     fn events(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Vec<Event> {
-        stream::write(ask, completion, identity)
+        self.0.events(stream::write(ask, completion, identity), completion)
     }
 
     fn failure(&self, status: StatusCode) -> Refusal {
@@ -100,13 +113,13 @@ impl Protocol for OpenAi {
     }
 
     fn refusal_body(&self, refusal: &Refusal, _: &Identity) -> Bytes {
-        let mut body = serde_json::to_vec_pretty(&error(refusal)).unwrap_or_default();
+        let mut body = serde_json::to_vec_pretty(&self.error(refusal)).unwrap_or_default();
         body.push(b'\n');
         body.into()
     }
 
     fn in_band_error(&self, _: &Identity) -> Bytes {
-        stream::event(&error(&self.failure(StatusCode::INTERNAL_SERVER_ERROR)))
+        stream::event(&self.error(&self.failure(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 
     fn headers(&self, identity: &Identity) -> HeaderMap {
@@ -136,8 +149,10 @@ fn invalid(message: impl Into<String>) -> Refusal {
 }
 
 #[derive(Serialize)]
-struct Wrapped<'a> {
-    error: Fields<'a>,
+#[serde(untagged)]
+enum Error<'a> {
+    Wrapped { error: Fields<'a> },
+    Vendors(serde_json::Value),
 }
 
 #[derive(Serialize)]
@@ -148,9 +163,15 @@ struct Fields<'a> {
     code: Option<&'a str>,
 }
 
-fn error(refusal: &Refusal) -> Wrapped<'_> {
-    let Refusal { kind, message, param, code, .. } = refusal;
-    Wrapped { error: Fields { message, r#type: kind, param: param.as_deref(), code: *code } }
+impl OpenAi {
+    fn error<'a>(&self, refusal: &'a Refusal) -> Error<'a> {
+        let Refusal { kind, message, param, code, .. } = refusal;
+        let error = Fields { message, r#type: kind, param: param.as_deref(), code: *code };
+        match self.0.error {
+            None => Error::Wrapped { error },
+            Some(dress) => Error::Vendors(dress(message)),
+        }
+    }
 }
 
 fn models() -> Bytes {

@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 use crate::behaviour::Behaviour;
 use crate::completion::{Ask, Completion};
 use crate::identity::Identity;
+use crate::openai;
 
 /// A provider's wire form. Implementations hold no state: everything comes in as an argument.
 pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
@@ -16,11 +17,26 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
     /// What is served at a path, or the provider's 404 or 405.
     fn endpoint(&self, method: &Method, path: &str) -> Result<Endpoint, Refusal>;
 
+    /// Checks the query of the path, which most do not have.
+    fn query(&self, _: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Checks the credential header.
     fn authenticate(&self, headers: &HeaderMap, expected: &str) -> Result<(), Refusal>;
 
-    /// Checks headers and body against the documented schema and reads what is asked.
-    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal>;
+    /// Checks headers and body against the documented schema and reads what is asked; some say part of it in the path.
+    fn read(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal>;
+
+    /// Whether a path alone asks for a stream; elsewhere the body says so.
+    fn streams(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// The content type of a stream.
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
 
     /// The JSON body of an answer.
     fn whole(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes;
@@ -30,7 +46,7 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
         Err(self.failure(StatusCode::NOT_FOUND))
     }
 
-    /// The SSE events of an answer.
+    /// The events of an answer.
     fn events(&self, ask: &Ask, completion: &Completion, identity: &Identity) -> Vec<Event>;
 
     /// The provider's typical error of a status.
@@ -39,7 +55,10 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
     /// The JSON body of an error.
     fn refusal_body(&self, refusal: &Refusal, identity: &Identity) -> Bytes;
 
-    /// The SSE event of an error inside a stream.
+    /// The headers in which an error is named, for protocols that do so.
+    fn refusal_headers(&self, _: &Refusal, _: &mut HeaderMap) {}
+
+    /// The event of an error inside a stream.
     fn in_band_error(&self, identity: &Identity) -> Bytes;
 
     /// The headers every response of the provider carries, content type aside.
@@ -65,7 +84,7 @@ pub(crate) struct Refusal {
     pub(crate) code: Option<&'static str>,
 }
 
-/// One SSE event, ready to write, and its place in the stream.
+/// One event, ready to write, and its place in the stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) part: Part,
@@ -85,7 +104,22 @@ pub(crate) enum Part {
     Closing,
 }
 
-static PROTOCOLS: [&dyn Protocol; 2] = [&crate::openai::OpenAi, &crate::anthropic::Anthropic];
+static PROTOCOLS: [&dyn Protocol; 14] = [
+    &openai::OPENAI,
+    &crate::anthropic::Anthropic,
+    &openai::AZURE,
+    &openai::DEEPSEEK,
+    &openai::GROQ,
+    &openai::OPENROUTER,
+    &openai::PERPLEXITY,
+    &openai::XAI,
+    &crate::anthropic::vertex::VertexAnthropic,
+    &crate::gemini::GEMINI_API,
+    &crate::gemini::VERTEX_AI,
+    &crate::bedrock::Bedrock,
+    &crate::cohere::Cohere,
+    &crate::mistral::Mistral,
+];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static dyn Protocol> {
     PROTOCOLS.into_iter().find(|protocol| protocol.name() == name)

@@ -212,3 +212,90 @@ fn headers_and_paths_are_checked() {
     }
     assert_eq!(call(simulator.anthropic, "POST", "/v1/messages", &[version, "x-api-key: sk-ant"], MESSAGE).status, 200);
 }
+
+#[test]
+fn thoughts_are_signed_and_come_back_as_they_were() {
+    let simulator = Simulator::start();
+    let first = |more: &str| {
+        format!(
+            r#"{{"model":"claude-sonnet-4-5","max_tokens":4000,"thinking":{{"type":"enabled","budget_tokens":1024{more}}},{TOOLS},
+            "messages":[{{"role":"user","content":"hi"}}]}}"#
+        )
+    };
+    simulator.behaviour("anthropic", r#"{"tool_calls":true}"#);
+    let answer = simulator.message(&first("")).json();
+    let (thought, call) = (answer["content"][0].clone(), answer["content"][1].clone());
+    assert_eq!((&thought["type"], &call["type"]), (&json!("thinking"), &json!("tool_use")));
+    let omitted = simulator.message(&first(r#","display":"omitted""#)).json();
+    assert_eq!((&omitted["content"][0]["thinking"], &omitted["content"][0]["signature"]), (&json!(""), &thought["signature"]));
+
+    let next = |blocks: &[&Value]| {
+        let result = json!([{"type":"tool_result","tool_use_id":call["id"],"content":"sunny"}]);
+        let messages = json!([{"role":"user","content":"hi"},{"role":"assistant","content":blocks},{"role":"user","content":result}]);
+        let head = r#"{"model":"claude-sonnet-4-5","max_tokens":4000,"thinking":{"type":"enabled","budget_tokens":1024}"#;
+        simulator.message(&format!(r#"{head},{TOOLS},"messages":{messages}}}"#))
+    };
+    let with = |name: &str, value: &str| {
+        let mut changed = thought.clone();
+        changed[name] = json!(value);
+        changed
+    };
+    for (blocks, status, message) in [
+        (&[&thought, &call][..], 200, ""),
+        (&[&with("thinking", ""), &call], 200, ""),
+        (&[&with("thinking", "else"), &call], 400, "messages.1.content.0: Invalid `signature` in `thinking` block"),
+        (&[&with("signature", "c2ln"), &call], 400, "messages.1.content.0: Invalid `signature` in `thinking` block"),
+        (&[&thought, &call, &thought], 400, "messages.1: The final block in an assistant message cannot be `thinking`."),
+        (&[&call], 400, "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`."),
+    ] {
+        let reply = next(blocks);
+        assert_eq!(reply.status, status, "{}", reply.text());
+        assert!(reply.json()["error"]["message"].as_str().unwrap_or_default().starts_with(message), "{}", reply.text());
+    }
+}
+
+#[test]
+fn what_a_model_or_a_version_does_not_take_is_refused() {
+    let simulator = Simulator::start();
+    let of = |model: &str, fields: &str| body(fields).replace("claude-sonnet-4-5", model);
+    let tool = r#","tools":[{"name":"f","strict":true,"input_schema":{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"additionalProperties":false}}]"#;
+    let choice = r#","tools":[{"name":"f","input_schema":{"type":"object","anyOf":[]}}]"#;
+    let format = |schema: &str| format!(r#","output_config":{{"format":{{"type":"json_schema","schema":{schema}}}}}"#);
+    let budget = r#","thinking":{"type":"enabled","budget_tokens":1024}"#;
+    for (given, message) in [
+        (of("claude-opus-5-5", &format!(r#",{TOOLS},"tool_choice":{{"type":"any"}}"#)), "tool_choice: type \"tool\" and \"any\" are not"),
+        (of("claude-opus-4-7", budget).replace(":100", ":4000"), "\"thinking.type.enabled\" is not supported for this model."),
+        (of("claude-fable-5", r#","thinking":{"type":"disabled"}"#), "\"thinking.type.disabled\" is not supported for this model."),
+        (of("claude-sonnet-4-5", r#","thinking":{"type":"adaptive"}"#), "adaptive thinking is not supported on this model"),
+        (of("claude-opus-5", r#","temperature":1"#), "`temperature`, `top_p` and `top_k` are not supported for this model."),
+        (
+            turns(r#"[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]"#).replace("sonnet-4-5", "opus-4-6"),
+            "This model does not support assistant message prefill.",
+        ),
+        (body(tool), "tools.0.custom: For 'integer' type, property 'minimum' is not supported"),
+        (body(choice), "tools.0.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level"),
+        (body(&format(r#"{"type":"object"}"#)), "output_config.format.schema: For 'object' type, 'additionalProperties' must be"),
+        (body(&format(r#"{"type":"string","pattern":"x","maxLength":1}"#)), "output_config.format.schema: For 'string' type, properties"),
+    ] {
+        let reply = simulator.message(&given);
+        assert_eq!(reply.status, 400, "{given}");
+        assert!(reply.json()["error"]["message"].as_str().unwrap().starts_with(message), "{given}: {}", reply.text());
+    }
+    let newest = ["anthropic-version: 2026-10-21", "authorization: Bearer k"];
+    let sampled = call(simulator.anthropic, "POST", "/v1/messages", &newest, &body(r#","temperature":1"#));
+    assert_eq!((sampled.status, &sampled.json()["error"]["message"]), (400, &json!("temperature: Extra inputs are not permitted")));
+    assert_eq!(call(simulator.anthropic, "POST", "/v1/messages", &newest, MESSAGE).status, 200);
+}
+
+#[test]
+fn results_of_tools_come_before_anything_else() {
+    let simulator = Simulator::start();
+    let call = r#"{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{}}]}"#;
+    let result = r#"{"type":"tool_result","tool_use_id":"toolu_1","content":"x"}"#;
+    let text = r#"{"type":"text","text":"y"}"#;
+    let of = |first: &str, second: &str| {
+        turns(&format!(r#"[{{"role":"user","content":"x"}},{call},{{"role":"user","content":[{first},{second}]}}]"#))
+    };
+    assert_eq!(simulator.message(&of(result, text)).status, 200);
+    assert_eq!(simulator.message(&of(text, result)).status, 400);
+}

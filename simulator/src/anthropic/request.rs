@@ -9,18 +9,28 @@ use crate::protocol::Refusal;
 use crate::schema::Shape::{Any, Array, Bool, Either, Enum, Integer, Number, Object, Tagged, Text};
 use crate::schema::{self, Field, Flaw, POSITIVE, Problem, Segment, Shape, nullable, optional, required};
 
-/// Checks a request and reads what is asked.
-pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Refusal> {
+/// Checks the version, and what the newest one does not take any more.
+pub(super) fn check_version(headers: &HeaderMap, body: &Map<String, Value>) -> Result<(), Refusal> {
     match headers.get("anthropic-version").map(|value| value.as_bytes()) {
-        None => return Err(invalid("anthropic-version: header is required")),
-        Some(b"2023-06-01" | b"2023-01-01") => {}
+        None => Err(invalid("anthropic-version: header is required")),
+        Some(b"2023-06-01" | b"2023-01-01") => Ok(()),
+        Some(b"2026-10-21") => match ["temperature", "top_p", "top_k"].iter().find(|name| body.contains_key(**name)) {
+            Some(name) => Err(invalid(format!("{name}: Extra inputs are not permitted"))),
+            None => Ok(()),
+        },
         Some(other) => {
             let shown = String::from_utf8_lossy(other);
-            return Err(invalid(format!("anthropic-version: \"{shown}\" is not a valid version")));
+            Err(invalid(format!("anthropic-version: \"{shown}\" is not a valid version")))
         }
     }
-    let body: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|error| invalid(format!("The request body is not valid JSON: {error}")))?;
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    serde_json::from_slice(body).map_err(|error| invalid(format!("The request body is not valid JSON: {error}")))
+}
+
+/// Checks a request and reads what is asked.
+pub(super) fn read(body: Map<String, Value>) -> Result<Ask, Refusal> {
     schema::check(BODY, &body).map_err(refusal)?;
     rules::check(&body)?;
     Ok(rules::ask(&body))
@@ -37,7 +47,7 @@ const BODY: &[Field] = &[
     optional(
         "output_config",
         Object(&[
-            nullable("effort", Enum(&["low", "medium", "high", "max"])),
+            nullable("effort", Enum(&["low", "medium", "high", "xhigh", "max"])),
             nullable("format", Object(&[required("type", Enum(&["json_schema"])), required("schema", Shape::Map(&Any))])),
         ]),
     ),
@@ -48,7 +58,14 @@ const BODY: &[Field] = &[
     optional("temperature", Number(0.0, 1.0)),
     optional(
         "thinking",
-        Tagged("type", &[("enabled", &[required("budget_tokens", Integer(1_024, i64::MAX))]), ("disabled", &[]), ("adaptive", &[])]),
+        Tagged(
+            "type",
+            &[
+                ("enabled", &[required("budget_tokens", Integer(1_024, i64::MAX)), nullable("display", DISPLAY)]),
+                ("disabled", &[]),
+                ("adaptive", &[nullable("display", DISPLAY)]),
+            ],
+        ),
     ),
     optional("tool_choice", Tagged("type", TOOL_CHOICES)),
     optional("tools", Array(0, &Object(TOOL))),
@@ -56,6 +73,7 @@ const BODY: &[Field] = &[
     optional("top_p", Number(0.0, 1.0)),
 ];
 
+const DISPLAY: Shape = Enum(&["summarized", "omitted"]);
 const CACHE: Shape = Object(&[required("type", Enum(&["ephemeral"])), optional("ttl", Enum(&["5m", "1h"]))]);
 const TURN: &[Field] =
     &[required("role", Enum(&["user", "assistant"])), required("content", Either(&[Text, Array(0, &Tagged("type", BLOCKS))]))];

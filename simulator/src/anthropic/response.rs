@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::thought;
 use crate::completion::{self, Ask, Completion, Content, Ending};
 use crate::identity::Identity;
 
@@ -47,14 +48,12 @@ struct CacheCreation {
     ephemeral_1h_input_tokens: u64,
 }
 
-pub(super) const THOUGHT: &str = "The user asks something; a short answer will do.";
-pub(super) const SIGNATURE: &str = "EqQBCkYIBxgCKkBzaW11bGF0ZWQtc2lnbmF0dXJl";
-
 /// Writes the JSON body.
 pub(super) fn write(ask: &Ask, completion: &Completion, identity: &Identity) -> Bytes {
     let mut content = Vec::new();
     if ask.thinking {
-        content.push(Block::Thinking { thinking: THOUGHT.to_owned(), signature: SIGNATURE.to_owned() });
+        let thinking = if ask.silent { String::new() } else { thought::of(ask) };
+        content.push(Block::Thinking { thinking, signature: thought::sign(&thought::of(ask)) });
     }
     match &completion.content {
         Content::Text(pieces) if pieces.is_empty() => {}

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::invalid;
+use super::{invalid, schemas, thought};
 use crate::completion::{Ask, Demand, Format, Tool};
 use crate::protocol::Refusal;
 
@@ -13,8 +13,74 @@ pub(super) fn check(body: &Body) -> Result<(), Refusal> {
     let turns = items(body.get("messages"));
     check_turns(turns)?;
     check_tool_use(turns)?;
+    check_thoughts(turns)?;
     check_tools(body)?;
-    check_sampling(body)
+    check_sampling(body)?;
+    check_model(body, turns)?;
+    schemas::check(body)
+}
+
+/// Thoughts come back as they were signed, and something follows them.
+fn check_thoughts(turns: &[Value]) -> Result<(), Refusal> {
+    for (turn, blocks) in turns.iter().map(blocks).enumerate() {
+        for (index, block) in blocks.iter().enumerate().filter(|(_, block)| kind(block) == "thinking") {
+            let text = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
+            if !thought::is_signed(text("thinking"), text("signature")) {
+                return Err(invalid(format!("messages.{turn}.content.{index}: Invalid `signature` in `thinking` block")));
+            }
+            if index + 1 == blocks.len() {
+                return Err(invalid(format!("messages.{turn}: The final block in an assistant message cannot be `thinking`.")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What some models take and others refuse.
+fn check_model(body: &Body, turns: &[Value]) -> Result<(), Refusal> {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let is = |names: &[&str]| names.iter().any(|name| model.contains(name));
+    let thinking = body.get("thinking").map(kind).unwrap_or_default();
+    let newest = is(&["-5-5", "fable-5-1", "mythos-5-1"]);
+    let adaptive = newest || is(&["-4-7", "-4-8", "-opus-5", "-sonnet-5", "-fable-5", "-mythos-5"]);
+    if adaptive && thinking == "enabled" || thinking == "disabled" && (newest || is(&["fable", "mythos"])) {
+        return Err(invalid(format!(
+            "\"thinking.type.{thinking}\" is not supported for this model. Use \"thinking.type.adaptive\" and \"output_config.effort\" to \
+             control thinking behavior."
+        )));
+    }
+    if thinking == "adaptive" && is(&["-4-5", "-4-1", "-4-2", "-3-"]) {
+        return Err(invalid("adaptive thinking is not supported on this model"));
+    }
+    if newest && matches!(demand(body.get("tool_choice")), Demand::Any | Demand::Named(_)) {
+        return Err(invalid("tool_choice: type \"tool\" and \"any\" are not supported for this model."));
+    }
+    if adaptive && ["temperature", "top_p", "top_k"].iter().any(|name| body.contains_key(*name)) {
+        return Err(invalid("`temperature`, `top_p` and `top_k` are not supported for this model."));
+    }
+    if (adaptive || is(&["-4-6"])) && turns.last().is_some_and(|turn| role(turn) == "assistant") {
+        return Err(invalid("This model does not support assistant message prefill. The conversation must end with a user message."));
+    }
+    if thinking == "enabled" {
+        check_last_thought(turns)?;
+    }
+    Ok(())
+}
+
+/// With a budget for thinking, the turn that is still open has to begin with what was thought.
+fn check_last_thought(turns: &[Value]) -> Result<(), Refusal> {
+    let groups = joined(turns);
+    let open = groups.last().is_some_and(|group| group.role == "assistant" || !ids(&group.blocks, "tool_result", "tool_use_id").is_empty());
+    let Some(last) = groups.iter().rev().find(|group| group.role == "assistant").filter(|_| open) else { return Ok(()) };
+    match last.blocks.first().map(|block| kind(block)) {
+        None | Some("thinking" | "redacted_thinking") => Ok(()),
+        Some(found) => Err(invalid(format!(
+            "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{found}`. When `thinking` is enabled, a final \
+             `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). We \
+             recommend you include thinking blocks from previous turns. To avoid this requirement, disable `thinking`.",
+            last.first
+        ))),
+    }
 }
 
 /// Turns of the same role in a row are fine (the provider joins them); the first must be the user's, none may be empty.
@@ -51,7 +117,9 @@ fn check_turns(turns: &[Value]) -> Result<(), Refusal> {
 /// A `tool_use` is answered in the next turn, and every `tool_result` answers one of the turn before.
 fn check_tool_use(turns: &[Value]) -> Result<(), Refusal> {
     for group in joined(turns).windows(2) {
-        let results = ids(&group[1].blocks, "tool_result", "tool_use_id");
+        // Only those that come before anything else count.
+        let first: Vec<&Value> = group[1].blocks.iter().copied().take_while(|block| kind(block) == "tool_result").collect();
+        let results = ids(&first, "tool_result", "tool_use_id");
         let calls = ids(&group[0].blocks, "tool_use", "id").into_iter();
         let missing: Vec<&str> = calls.filter(|id| !results.contains(id)).collect();
         if !missing.is_empty() {
@@ -134,6 +202,11 @@ fn check_tools(body: &Body) -> Result<(), Refusal> {
             Some(false) => return Err(invalid(format!("tools.{index}.custom.input_schema.type: Input should be 'object'"))),
             None => return Err(invalid(format!("tools.{index}.custom.input_schema.type: Field required"))),
         }
+        if ["anyOf", "oneOf", "allOf"].iter().any(|choice| tool["input_schema"].get(choice).is_some()) {
+            return Err(invalid(format!(
+                "tools.{index}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level"
+            )));
+        }
     }
     let Some(choice) = body.get("tool_choice") else { return Ok(()) };
     if tools.is_empty() {
@@ -196,7 +269,8 @@ pub(super) fn ask(body: &Body) -> Ask {
             None => Format::Prose,
         },
         logprobs: false,
-        thinking: thinks(body),
+        thinking: body.get("thinking").is_some_and(|thinking| matches!(kind(thinking), "enabled" | "adaptive")),
+        silent: body.get("thinking").and_then(|thinking| thinking.get("display")).is_some_and(|display| display == "omitted"),
     }
 }
 

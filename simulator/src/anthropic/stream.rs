@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::response::{self, Block, Message, Usage};
+use super::thought;
 use crate::completion::{Ask, Completion, Content};
 use crate::identity::Identity;
 use crate::protocol::{Event, Part};
@@ -61,8 +62,10 @@ pub(super) fn write(ask: &Ask, completion: &Completion, identity: &Identity) -> 
     let mut blocks = 0;
     if ask.thinking {
         let block = Block::Thinking { thinking: String::new(), signature: String::new() };
-        let deltas = [Delta::Thinking { thinking: response::THOUGHT }, Delta::Signature { signature: response::SIGNATURE }];
-        events.block(&mut blocks, block, deltas.into_iter());
+        let thinking = thought::of(ask);
+        let signature = thought::sign(&thinking);
+        let shown = (!ask.silent).then_some(Delta::Thinking { thinking: &thinking });
+        events.block(&mut blocks, block, shown.into_iter().chain([Delta::Signature { signature: &signature }]));
     }
     match &completion.content {
         Content::Text(pieces) if pieces.is_empty() => {}

@@ -45,7 +45,7 @@ struct Usage {
 }
 
 /// What becomes one vector.
-enum Input<'a> {
+pub(crate) enum Input<'a> {
     Text(&'a str),
     Tokens(Vec<u64>),
 }
@@ -163,7 +163,7 @@ fn count(inputs: &[Input<'_>]) -> Result<u64, Refusal> {
 }
 
 /// A vector of length 1. With fewer dimensions it is the beginning of the whole one, stretched to that length.
-fn vector(model: &str, input: &Input<'_>, dimensions: usize) -> Vec<f32> {
+pub(crate) fn vector(model: &str, input: &Input<'_>, dimensions: usize) -> Vec<f32> {
     let state = seed(model.len() as u64, model.bytes().map(u64::from));
     let mut state = match input {
         Input::Text(text) => seed(state, text.bytes().map(u64::from)),
@@ -184,7 +184,7 @@ fn seed(state: u64, values: impl Iterator<Item = u64>) -> u64 {
 }
 
 /// Little-endian 32-bit floats, in base64.
-fn encoded(vector: &[f32]) -> String {
+pub(crate) fn encoded(vector: &[f32]) -> String {
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
     BASE64.encode(bytes)
 }

@@ -152,6 +152,7 @@ pub(super) fn ask(body: &Body) -> Ask {
         format: format(body.get("response_format")),
         logprobs: flag(body, "logprobs"),
         thinking: false,
+        silent: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,8 @@ pub(crate) struct Simulator {
     pub(crate) control: SocketAddr,
     pub(crate) openai: SocketAddr,
     pub(crate) anthropic: SocketAddr,
+    /// All providers, by their names.
+    pub(crate) others: BTreeMap<String, SocketAddr>,
 }
 
 /// How the server's side of a connection ended.
@@ -43,9 +46,22 @@ pub(crate) struct Reply {
 
 impl Simulator {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with a provider of this protocol, and where it is.
+    pub(crate) fn start_beside(protocol: &str) -> (Self, SocketAddr) {
+        let simulator = Self::start_with(&[&format!("more={protocol}@127.0.0.1:0")]);
+        let at = simulator.others["more"];
+        (simulator, at)
+    }
+
+    /// The same with more providers, as `NAME=PROTOCOL@ADDRESS`.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_nr-simulator"))
             .args(["--control", "127.0.0.1:0", "--provider", "openai=openai@127.0.0.1:0"])
             .args(["--provider", "anthropic=anthropic@127.0.0.1:0", "--workers", "2"])
+            .args(more.iter().flat_map(|provider| ["--provider", provider]))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -55,7 +71,8 @@ impl Simulator {
         assert_eq!(ready["ready"], true);
         let at = |value: &Value| value.as_str().expect("an address").parse().expect("an address");
         let providers = &ready["providers"];
-        Self { control: at(&ready["control"]), openai: at(&providers["openai"]), anthropic: at(&providers["anthropic"]), child }
+        let others = providers.as_object().expect("providers").iter().map(|(name, address)| (name.clone(), at(address))).collect();
+        Self { control: at(&ready["control"]), openai: at(&providers["openai"]), anthropic: at(&providers["anthropic"]), others, child }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -108,6 +125,10 @@ impl Drop for Simulator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn address(value: &Value) -> SocketAddr {
+    value.as_str().expect("an address").parse().expect("an address")
 }
 
 /// One request on a connection of its own.
