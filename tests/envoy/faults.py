@@ -6,6 +6,12 @@ from simulator import Simulator
 
 BOTH = ("whole", "stream")
 
+# Whose fault a refusal is that says nothing else; what is not here is `unavailable`.
+CLASSES = {
+    401: "credentials", 402: "credentials", 403: "credentials", 404: "credentials",
+    429: "rate_limited", 503: "overloaded", 529: "overloaded",
+}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -24,7 +30,16 @@ class Fault:
 
     def attempt(self, model: str, provider: str) -> dict:
         """The entry of `routing.attempts` for a candidate that failed so, without its latency."""
-        return {"model": model, "provider": provider, "outcome": self.outcome, "status": self.status}
+        entry = {"model": model, "provider": provider, "outcome": self.outcome, "status": self.status}
+        match self.outcome:
+            case "status":
+                return entry | {"error": CLASSES.get(self.status, "unavailable")}
+            case "in_band_error":
+                # The simulated Anthropic is overloaded, the simulated OpenAI has a server error.
+                overloaded = provider == "anthropic" and self.kind.startswith("sse")
+                return entry | {"error": "overloaded" if overloaded else "unavailable"}
+            case _:
+                return entry
 
 
 def _status(code: int, **more) -> Fault:

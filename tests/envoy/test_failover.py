@@ -84,7 +84,7 @@ def test_a_fault_of_the_last_candidate_ends_a_call_that_had_another_fault_before
 
     assert_error(answer, 503, "no_provider_available")
     assert attempts_of(answer.routing) == [
-        {"model": "gpt-4o", "provider": "openai", "outcome": "status", "status": 502},
+        {"model": "gpt-4o", "provider": "openai", "outcome": "status", "status": 502, "error": "unavailable"},
         fault.attempt("llama-3.3-70b", "groq"),
     ]
 
