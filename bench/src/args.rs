@@ -17,10 +17,10 @@ divided by the number of requests. The lanes take turns; a ratio is taken within
 median over the rounds is reported with the smallest and the largest.
 
 Examples:
-  nr-bench                          everything, about three minutes; figures also in target/bench/summary.json
+  nr-bench                          everything, about six minutes; figures also in target/bench/summary.json
   nr-bench --quick                  a look: few calls, two rounds; its figures are rough
   nr-bench --only chat_32k --rounds 15
-  nr-bench --translate              also through a provider that speaks Anthropic's protocol
+  nr-bench --no-translate           without the lanes through providers that speak other protocols
   nr-bench --check                  exit status 1 when a target is missed
 
 The machine should be doing nothing else. bench/README.md says how to read the figures.";
@@ -41,9 +41,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CASE")]
     pub(crate) only: Vec<String>,
 
-    /// Also measure translation to Anthropic's protocol, as a ratio to passing through.
+    /// Do without translation to the other protocols, which is given as a ratio to passing through.
     #[arg(long)]
-    pub(crate) translate: bool,
+    pub(crate) no_translate: bool,
 
     /// Envoy's worker threads.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]

@@ -2,12 +2,15 @@
 //! configuration, so that what ships is what is measured; the bare one has the same listener,
 //! timeouts and cluster, and nothing that reads a body.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::wire::Wire;
 
 /// What callers present to the filter. Good for the benchmark on loopback only.
 pub(crate) const WORKSPACE_KEY: &str = "nr-bench-2c7f5f0a9be14d63";
@@ -24,9 +27,6 @@ pub(crate) const PROVIDER_KEY: &str = "sk-bench-9d1f6a52c3b84e07";
 /// The catalogue's id and the provider's name of the model that is passed through.
 pub(crate) const PASSED: (&str, &str) = ("gpt-4o", "gpt-4o-2024-11-20");
 
-/// The catalogue's id of the model whose provider speaks another protocol.
-pub(crate) const TRANSLATED: &str = "claude-sonnet";
-
 /// Where one Envoy listens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
@@ -35,10 +35,10 @@ pub(crate) struct Ports {
 }
 
 /// The simulated providers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Providers {
     pub(crate) openai: SocketAddr,
-    pub(crate) anthropic: SocketAddr,
+    pub(crate) others: BTreeMap<Wire, SocketAddr>,
 }
 
 /// Settings of both Envoys that decide what is measured.
@@ -52,40 +52,31 @@ pub(crate) struct Extras {
 
 /// The demo's catalogue with a workspace key, the simulator as its providers, and context windows
 /// that a body of 10 MB fits into.
-pub(crate) fn document(ports: Ports, providers: Providers, key_file: &Path) -> Value {
+pub(crate) fn document(ports: Ports, providers: &Providers, key_file: &Path) -> Value {
     const WINDOW: u32 = 8_000_000;
-    let provider = |protocol: &str, url: String| json!({"protocol": protocol, "base_url": url, "api_key": {"file": key_file}});
+    let key = json!({"file": key_file});
+    let openai = |protocol: &str| json!({"protocol": protocol, "base_url": format!("http://{}/v1", providers.openai), "api_key": key});
+    let mut all = Map::from_iter([("openai".to_owned(), openai("openai")), ("groq".to_owned(), openai("groq"))]);
+    all.extend(providers.others.iter().map(|(wire, address)| (wire.protocol().to_owned(), wire.provider(*address, &key))));
+    let model = |id: &str, maker: &str, output: u32, provider: &str, deployment: &str| {
+        json!({
+            "id": id, "provider_name": maker, "context_window": WINDOW, "max_output_tokens": output,
+            "price": {"input_per_m": 2.50, "output_per_m": 10.00, "cached_input_per_m": 1.25},
+            "capabilities": ["tools", "parallel_tools", "vision", "json_object", "json_schema"],
+            "quality": {"default": 0.84, "code": 0.82},
+            "deployments": [{"provider": provider, "model": deployment}],
+        })
+    };
+    let mut models = vec![
+        model(PASSED.0, "OpenAI", 16_384, "openai", PASSED.1),
+        model("llama-3.3-70b", "Groq", 32_768, "groq", "llama-3.3-70b-versatile"),
+    ];
+    models.extend(providers.others.keys().map(|wire| model(wire.model(), wire.protocol(), 64_000, wire.protocol(), wire.deployment())));
     json!({
         "listen": {"address": ports.listen.ip().to_string(), "port": ports.listen.port()},
         "admin": {"address": ports.admin.ip().to_string(), "port": ports.admin.port()},
-        "providers": {
-            "openai": provider("openai", format!("http://{}/v1", providers.openai)),
-            "anthropic": provider("anthropic", format!("http://{}", providers.anthropic)),
-            "groq": provider("groq", format!("http://{}/v1", providers.openai)),
-        },
-        "models": [
-            {
-                "id": TRANSLATED, "provider_name": "Anthropic", "context_window": WINDOW, "max_output_tokens": 64_000,
-                "price": {"input_per_m": 3.00, "output_per_m": 15.00, "cached_input_per_m": 0.30},
-                "capabilities": ["tools", "parallel_tools", "vision", "json_object", "json_schema", "reasoning"],
-                "quality": {"default": 0.86, "code": 0.90, "summarization": 0.84},
-                "deployments": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}],
-            },
-            {
-                "id": PASSED.0, "provider_name": "OpenAI", "context_window": WINDOW, "max_output_tokens": 16_384,
-                "price": {"input_per_m": 2.50, "output_per_m": 10.00, "cached_input_per_m": 1.25},
-                "capabilities": ["tools", "parallel_tools", "vision", "json_object", "json_schema"],
-                "quality": {"default": 0.84, "code": 0.82},
-                "deployments": [{"provider": "openai", "model": PASSED.1}],
-            },
-            {
-                "id": "llama-3.3-70b", "provider_name": "Groq", "context_window": WINDOW, "max_output_tokens": 32_768,
-                "price": {"input_per_m": 0.59, "output_per_m": 0.79},
-                "capabilities": ["tools", "json_object"],
-                "quality": {"default": 0.76, "code": 0.74},
-                "deployments": [{"provider": "groq", "model": "llama-3.3-70b-versatile"}],
-            },
-        ],
+        "providers": all,
+        "models": models,
         "workspaces": [workspace("bench", WORKSPACE_KEY), policed(), guarded()],
     })
 }
@@ -135,7 +126,7 @@ pub(crate) struct Made {
 }
 
 /// The bootstrap of the Envoy with the filter, from `nr render envoy`.
-pub(crate) fn with_filter(name: &str, made: &Made, ports: Ports, providers: Providers, extras: Extras) -> Result<Value, String> {
+pub(crate) fn with_filter(name: &str, made: &Made, ports: Ports, providers: &Providers, extras: Extras) -> Result<Value, String> {
     let key_file = made.folder.join("provider.key");
     write(&key_file, PROVIDER_KEY)?;
     let config = made.folder.join(format!("{name}.yaml"));

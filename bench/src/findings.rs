@@ -9,9 +9,10 @@ use crate::first_event::{self, Times};
 use crate::lane::Lane;
 use crate::longest::{self, Longest};
 use crate::rounds::{Amount, Measured};
+use crate::wire::Wire;
 
-/// Largest filter (docs/decisions/0005).
-pub(crate) const WASM_BYTES: u64 = 900_000;
+/// Largest filter (docs/decisions/0018).
+pub(crate) const WASM_BYTES: u64 = 1_400_000;
 
 /// What one run measured.
 #[derive(Debug)]
@@ -56,12 +57,21 @@ impl Findings {
         let mut targets: Vec<Target> = self.measured.iter().map(ratio).collect();
         targets.extend(self.measured.iter().map(policies));
         targets.extend(self.guardrails());
+        targets.extend(self.wires().flat_map(|wire| self.measured.iter().map(move |measured| translated(measured, wire))));
         if let Some(added_ms) = self.added_ms(|times| times.first_content.p50_ms) {
             targets.push(Target { name: "first_event".to_owned(), value: added_ms, limit: first_event::TARGET_MS });
         }
         targets.extend(self.longest.iter().filter_map(|(case, lanes)| piece(case, lanes)));
         targets.push(Target { name: "wasm_kb".to_owned(), value: self.wasm_bytes as f64 / 1e3, limit: WASM_BYTES as f64 / 1e3 });
         targets
+    }
+
+    /// The protocols that were translated to.
+    pub(crate) fn wires(&self) -> impl Iterator<Item = Wire> {
+        self.amount.lanes.iter().filter_map(|lane| match lane {
+            Lane::Translate(wire) => Some(*wire),
+            _ => None,
+        })
     }
 
     /// What a hundred phrases and every detector add to a call.
@@ -87,6 +97,15 @@ pub(crate) fn ratio(measured: &Measured) -> Target {
 pub(crate) fn policies(measured: &Measured) -> Target {
     let value = measured.ratio(Lane::Policies, Lane::Envoy).median;
     Target { name: format!("{} with policies", measured.case.name), value, limit: measured.case.target }
+}
+
+/// What translating costs, as a ratio to passing a call through.
+pub(crate) const TRANSLATION: f64 = 1.5;
+
+/// The ratio of a case to the same case passed through.
+pub(crate) fn translated(measured: &Measured, wire: Wire) -> Target {
+    let value = measured.ratio(Lane::Translate(wire), Lane::Filter).median;
+    Target { name: format!("{} {}", measured.case.name, wire.lane()), value, limit: TRANSLATION }
 }
 
 /// CPU microseconds of a call with all guardrails less those of one without, round by round.

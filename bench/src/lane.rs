@@ -2,7 +2,8 @@
 //! same request in the form the next hop expects, the same answer back.
 
 use crate::body;
-use crate::bootstrap::{GUARDED_KEY, PASSED, POLICED_KEY, PROVIDER_KEY, TRANSLATED, WORKSPACE_KEY};
+use crate::bootstrap::{GUARDED_KEY, PASSED, POLICED_KEY, PROVIDER_KEY, WORKSPACE_KEY};
+use crate::wire::Wire;
 
 /// One way.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -17,8 +18,8 @@ pub(crate) enum Lane {
     Policies,
     /// The same with a hundred phrases and every detector, and nothing else.
     Guarded,
-    /// Envoy with the filter, to a provider that speaks Anthropic's.
-    Translate,
+    /// Envoy with the filter, to a provider that speaks another protocol.
+    Translate(Wire),
 }
 
 impl Lane {
@@ -30,7 +31,7 @@ impl Lane {
             Self::Filter => "filter",
             Self::Policies => "policies",
             Self::Guarded => "guarded",
-            Self::Translate => "translate",
+            Self::Translate(wire) => wire.lane(),
         }
     }
 
@@ -41,7 +42,7 @@ impl Lane {
             Self::Filter => (WORKSPACE_KEY, PASSED.0),
             Self::Policies => (POLICED_KEY, PASSED.0),
             Self::Guarded => (GUARDED_KEY, PASSED.0),
-            Self::Translate => (WORKSPACE_KEY, TRANSLATED),
+            Self::Translate(wire) => (WORKSPACE_KEY, wire.model()),
         };
         let body = body::request(bytes, model, stream);
         let length = body.len();

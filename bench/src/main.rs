@@ -34,6 +34,7 @@ mod report;
 mod rounds;
 mod stack;
 mod summary;
+mod wire;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -47,6 +48,7 @@ use findings::{Findings, Machine};
 use lane::Lane;
 use rounds::Amount;
 use stack::{Envoys, Plan, Simulator, Stack};
+use wire::Wire;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -90,7 +92,9 @@ async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
     let began = Instant::now();
     let places = args.places()?;
     let mut lanes = vec![Lane::Simulator, Lane::Envoy, Lane::Filter, Lane::Policies];
-    lanes.extend(args.translate.then_some(Lane::Translate));
+    if !args.no_translate {
+        lanes.extend(Wire::ALL.map(Lane::Translate));
+    }
     let amount = Amount { rounds: args.rounds(), divisor: if args.quick { 8 } else { 1 }, lanes };
     let cases: Vec<&'static Case> = match args.only.as_slice() {
         [] => CASES.iter().collect(),
@@ -134,7 +138,7 @@ async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
 
     say("longest piece of work (with two other Envoys, which time their event loops)");
     let simulator = Simulator::start(&plan).await?;
-    let envoys = Envoys::start("longest", &plan, simulator.providers, Extras { access_log: args.access_log, loop_times: true }).await?;
+    let envoys = Envoys::start("longest", &plan, &simulator.providers, Extras { access_log: args.access_log, loop_times: true }).await?;
     let longest = longest::measure(&simulator, &envoys, &cases, &amount).await?;
     drop((envoys, simulator));
 

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use crate::figures::{Quantiles, Spread};
-use crate::findings::{Findings, Target, WASM_BYTES, added_us, piece, policies as with_policies, ratio};
+use crate::findings::{Findings, Target, WASM_BYTES, added_us, piece, policies as with_policies, ratio, translated};
 use crate::first_event::{INTERVAL_MS, TARGET_MS};
 use crate::lane::Lane;
+use crate::wire::Wire;
 
 /// A load average from which on other programs disturb.
 const BUSY: f64 = 0.7;
@@ -31,8 +32,8 @@ fn write(findings: &Findings, out: &mut String) -> std::fmt::Result {
     }
     cpu(findings, out)?;
     policies(findings, out)?;
-    if findings.amount.lanes.contains(&Lane::Translate) {
-        translation(findings, out)?;
+    for wire in findings.wires() {
+        translation(findings, wire, out)?;
     }
     load(findings, out)?;
     latency(findings, out)?;
@@ -77,14 +78,15 @@ fn policies(findings: &Findings, out: &mut String) -> std::fmt::Result {
     writeln!(out, "100 phrases and all six detectors add to a call of 117 KB: {added} microseconds, {}", target.verdict())
 }
 
-fn translation(findings: &Findings, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\nThe same with a provider that speaks Anthropic's protocol (request and answer are translated)")?;
-    writeln!(out, "{:<10} {:<26} {:<26} translated / bare Envoy", "", "translated", "translated / passed")?;
+fn translation(findings: &Findings, wire: Wire, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\nThe same with a provider that speaks the protocol {} (request and answer are translated)", wire.protocol())?;
+    writeln!(out, "{:<10} {:<26} {:<26} {:<26} target", "", "translated", "translated / bare Envoy", "translated / passed")?;
     for measured in &findings.measured {
-        let own = spread(measured.spread(Lane::Translate, |slice| slice.cpu_us), 1);
-        let passed = spread(measured.ratio(Lane::Translate, Lane::Filter), 2);
-        let envoy = spread(measured.ratio(Lane::Translate, Lane::Envoy), 2);
-        writeln!(out, "{:<10} {own:<26} {passed:<26} {envoy}", measured.case.name)?;
+        let lane = Lane::Translate(wire);
+        let own = spread(measured.spread(lane, |slice| slice.cpu_us), 1);
+        let envoy = spread(measured.ratio(lane, Lane::Envoy), 2);
+        let passed = spread(measured.ratio(lane, Lane::Filter), 2);
+        writeln!(out, "{:<10} {own:<26} {envoy:<26} {passed:<26} {}", measured.case.name, translated(measured, wire).verdict())?;
     }
     Ok(())
 }

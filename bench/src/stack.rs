@@ -12,6 +12,7 @@ use crate::cpu::{Clock, Cores};
 use crate::lane::Lane;
 use crate::plain;
 use crate::process::{Running, SIMULATOR};
+use crate::wire::Wire;
 
 /// What is started, and how.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ impl Simulator {
     pub(crate) async fn start(plan: &Plan) -> Result<Self, String> {
         let mut command = Command::new(&plan.simulator);
         command.args(["--control", "127.0.0.1:0", "--workers", "1"]);
-        command.args(["--provider", "openai=openai@127.0.0.1:0", "--provider", "anthropic=anthropic@127.0.0.1:0"]);
+        for name in names() {
+            command.args(["--provider", &format!("{name}={name}@127.0.0.1:0")]);
+        }
         let log = plan.made.folder.join("simulator.log");
         let mut running = Running::start(SIMULATOR, &mut command, &log, &plan.cores.rest, &plan.cores)?;
         let line = running.first_line()?;
@@ -49,21 +52,28 @@ impl Simulator {
             text.and_then(|text| text.parse().ok())
                 .ok_or_else(|| format!("the simulator's ready line names no address at {pointer}: {line}"))
         };
-        let providers = Providers { openai: address("/providers/openai")?, anthropic: address("/providers/anthropic")? };
+        let other = |wire: Wire| Ok((wire, address(&format!("/providers/{}", wire.protocol()))?));
+        let others = Wire::ALL.into_iter().map(other).collect::<Result<_, String>>()?;
+        let providers = Providers { openai: address("/providers/openai")?, others };
         let simulator = Self { running, control: address("/control")?, providers };
-        for provider in ["openai", "anthropic"] {
+        for provider in names() {
             plain::done(simulator.control, "PUT", &format!("/providers/{provider}/recording"), r#"{"enabled":false}"#).await?;
         }
         Ok(simulator)
     }
 
-    /// Sets how both providers answer from now on.
+    /// Sets how all providers answer from now on.
     pub(crate) async fn behave(&self, behaviour: &Value) -> Result<(), String> {
-        for provider in ["openai", "anthropic"] {
+        for provider in names() {
             plain::done(self.control, "PUT", &format!("/providers/{provider}/behaviour"), &behaviour.to_string()).await?;
         }
         Ok(())
     }
+}
+
+/// The providers, named like their protocols.
+fn names() -> impl Iterator<Item = &'static str> {
+    core::iter::once("openai").chain(Wire::ALL.map(Wire::protocol))
 }
 
 /// One running Envoy.
@@ -105,7 +115,7 @@ pub(crate) struct Envoys {
 
 impl Envoys {
     /// Starts them; `name` begins the names of their files.
-    pub(crate) async fn start(name: &str, plan: &Plan, providers: Providers, extras: Extras) -> Result<Self, String> {
+    pub(crate) async fn start(name: &str, plan: &Plan, providers: &Providers, extras: Extras) -> Result<Self, String> {
         let [a, b, c, d] = free_ports()?;
         let (bare, filter) = (Ports { listen: a, admin: b }, Ports { listen: c, admin: d });
         let filter_name = format!("{name}-filter");
@@ -138,7 +148,7 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) async fn start(plan: &Plan, extras: Extras) -> Result<Self, String> {
         let simulator = Simulator::start(plan).await?;
-        let envoys = Envoys::start("cpu", plan, simulator.providers, extras).await?;
+        let envoys = Envoys::start("cpu", plan, &simulator.providers, extras).await?;
         Ok(Self { simulator, envoys })
     }
 
@@ -147,7 +157,7 @@ impl Stack {
         match lane {
             Lane::Simulator => self.simulator.providers.openai,
             Lane::Envoy => self.envoys.bare.ports.listen,
-            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate => self.envoys.filter.ports.listen,
+            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate(_) => self.envoys.filter.ports.listen,
         }
     }
 
@@ -156,7 +166,7 @@ impl Stack {
         match lane {
             Lane::Simulator => self.simulator.running.clock,
             Lane::Envoy => self.envoys.bare.running.clock,
-            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate => self.envoys.filter.running.clock,
+            Lane::Filter | Lane::Policies | Lane::Guarded | Lane::Translate(_) => self.envoys.filter.running.clock,
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::rounds::Measured;
 /// The whole file. The figures of a case are there if it was measured.
 pub(crate) fn of(findings: &Findings) -> Value {
     let lanes = &findings.amount.lanes;
-    let translated = lanes.contains(&Lane::Translate);
     let by_lane = |figure: &dyn Fn(&Measured, Lane) -> Value| -> Value {
         lanes
             .iter()
@@ -61,10 +60,11 @@ pub(crate) fn of(findings: &Findings) -> Value {
             "load_average_before": findings.machine.others,
         },
     });
-    if translated {
-        summary["translate"] = json!({
-            "ratio_to_filter": ratio(Lane::Filter, Lane::Translate),
-            "ratio_to_envoy": ratio(Lane::Envoy, Lane::Translate),
+    for wire in findings.wires() {
+        let lane = Lane::Translate(wire);
+        summary["translate"][wire.protocol()] = json!({
+            "ratio_to_filter": ratio(Lane::Filter, lane),
+            "ratio_to_envoy": ratio(Lane::Envoy, lane),
         });
     }
     summary
