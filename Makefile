@@ -1,7 +1,7 @@
 # What one does with this repository. The work is in scripts/, where every step says its name and its time.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build up test bench lint clean
+.PHONY: help build up test fuzz bench lint clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -19,6 +19,9 @@ up: ## Run the gateway in the foreground; ARGS="--config FILE --workers N" go to
 
 test: ## Run every test: Rust, real Envoy, and docker compose where there is a Docker engine
 	@scripts/test.sh
+
+fuzz: ## Fuzz every protocol; ARGS="SECONDS TARGET…", 60 seconds for each target without
+	@scripts/fuzz.sh $(ARGS)
 
 bench: ## Measure CPU per request against bare Envoy; leaves target/bench/summary.json
 	@scripts/bench.sh $(ARGS)

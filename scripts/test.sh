@@ -10,6 +10,8 @@ began=$(now_ms)
 step "all tools" scripts/tools.sh
 scripts/build.sh
 suite "cargo test" cargo test --workspace --locked --no-fail-fast
+suite "fuzz" scripts/fuzz.sh 10
+suite "vendors' SDKs" "$VENV/bin/python" -m pytest tests/sdk -q
 suite "tests on real Envoy" "$VENV/bin/python" -m pytest tests/envoy --durations=5
 suite "compose test" scripts/test-compose.sh
 

