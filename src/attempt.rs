@@ -111,20 +111,31 @@ pub struct Bounds {
     pub total_ms: u32,
 }
 
-/// Attempts a caller's latency bound is shared between: the first candidate gets half of it and
-/// leaves the other half for a second one.
-const SHARES: u32 = 2;
+/// How many attempts a caller's bound is shared between, equally: as many of the first candidates as would all fit
+/// one after the other, were each as slow as the slowest of them is likely to be. What is not used is left to
+/// further candidates. Where not even the first fits, it gets half and leaves half for another.
+fn shares(total_ms: u32, likely_ms: &[f64]) -> u32 {
+    let mut slowest = 0.0_f64;
+    let fit = |(likely, shares): (&f64, u32)| {
+        slowest = slowest.max(*likely);
+        slowest * f64::from(shares) <= f64::from(total_ms)
+    };
+    match likely_ms.iter().zip(1..).map(fit).take_while(|fits| *fits).count() {
+        0 => likely_ms.len().clamp(1, 2) as u32,
+        fit => fit as u32,
+    }
+}
 
 impl Bounds {
-    /// The bounds of a request with so many candidates. `max_latency_ms` bounds the whole call, a
-    /// stream included.
-    pub fn of(routing: &Routing, request: &Request<'_>, candidates: usize) -> Self {
+    /// The bounds of a request, with the time that each of its candidates is likely to take at most, in milliseconds.
+    /// `max_latency_ms` bounds the whole call, a stream included.
+    pub fn of(routing: &Routing, request: &Request<'_>, likely_ms: &[f64]) -> Self {
         let silence = if request.stream() { routing.first_token_timeout_ms } else { routing.answer_timeout_ms };
         let Some(max_latency) = request.route().max_latency_ms else {
             return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms };
         };
-        let shares = SHARES.min(u32::try_from(candidates).unwrap_or(SHARES)).max(1);
-        Self { per_try_ms: (max_latency / shares).clamp(1, silence), total_ms: max_latency.min(routing.total_timeout_ms) }
+        let total_ms = max_latency.min(routing.total_timeout_ms);
+        Self { per_try_ms: (total_ms / shares(total_ms, likely_ms)).clamp(1, silence), total_ms }
     }
 }
 
@@ -156,22 +167,27 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_bound_is_shared_between_two_attempts_and_never_loosens() {
+    fn a_callers_bound_is_shared_between_the_attempts_that_fit_and_never_loosens() {
         let routing = Routing { max_attempts: 4, first_token_timeout_ms: 1_000, answer_timeout_ms: 4_000, total_timeout_ms: 60_000 };
         let body = |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{extra}}}"#);
-        for (extra, candidates, expected) in [
-            ("", 3, (4_000, 60_000)),
-            (r#","stream":true"#, 3, (1_000, 60_000)),
-            (r#","route":{"max_latency_ms":800}"#, 1, (800, 800)),
-            (r#","route":{"max_latency_ms":800}"#, 3, (400, 800)),
-            (r#","route":{"max_latency_ms":90000}"#, 3, (4_000, 60_000)),
-            (r#","stream":true,"route":{"max_latency_ms":800}"#, 2, (400, 800)),
-            (r#","route":{"max_latency_ms":1}"#, 3, (1, 1)),
+        for (extra, likely_ms, expected) in [
+            ("", &[300.0, 300.0, 300.0][..], (4_000, 60_000)),
+            (r#","stream":true"#, &[300.0, 300.0], (1_000, 60_000)),
+            (r#","route":{"max_latency_ms":800}"#, &[300.0], (800, 800)),
+            (r#","route":{"max_latency_ms":800}"#, &[300.0, 350.0, 300.0], (400, 800)),
+            (r#","route":{"max_latency_ms":900}"#, &[300.0, 300.0, 300.0], (300, 900)),
+            (r#","route":{"max_latency_ms":900}"#, &[500.0, 300.0, 300.0], (900, 900)),
+            (r#","route":{"max_latency_ms":900}"#, &[200.0, 500.0, 200.0], (900, 900)),
+            (r#","route":{"max_latency_ms":800}"#, &[9_000.0, 9_000.0, 300.0], (400, 800)),
+            (r#","route":{"max_latency_ms":800}"#, &[9_000.0], (800, 800)),
+            (r#","route":{"max_latency_ms":90000}"#, &[300.0, 300.0, 300.0], (4_000, 60_000)),
+            (r#","stream":true,"route":{"max_latency_ms":800}"#, &[400.0, 400.0], (400, 800)),
+            (r#","route":{"max_latency_ms":1}"#, &[0.0, 0.0, 0.0], (1, 1)),
         ] {
             let body = body(extra);
             let request = Request::parse(Endpoint::Chat, body.as_bytes()).expect("a request");
-            let bounds = Bounds::of(&routing, &request, candidates);
-            assert_eq!((bounds.per_try_ms, bounds.total_ms), expected, "{extra}");
+            let bounds = Bounds::of(&routing, &request, likely_ms);
+            assert_eq!((bounds.per_try_ms, bounds.total_ms), expected, "{extra} {likely_ms:?}");
         }
     }
 }

@@ -31,8 +31,10 @@
 //! | [`rejection`] | every refusal we send |
 //! | [`provider`] | wire protocols and the table of presets |
 //! | [`config`] | the operator's file, checked |
+//! | [`task`] | what kind of work a prompt is, and how hard it looks |
 //! | [`ledger`] | rate limits and budgets, exact under concurrency |
 //! | [`authenticate`] | key to workspace |
+//! | [`vitals`] | how the deployments are doing |
 //! | [`rank`] | request to plan |
 //! | [`estimate`] | what a call may cost, and what a cut one did |
 //! | [`attempt`] | outcome to verdict; time bounds |
@@ -70,7 +72,9 @@ pub mod rejection;
 pub mod retry_after;
 pub mod seat;
 pub mod sse;
+pub mod task;
 pub mod usage;
+pub mod vitals;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

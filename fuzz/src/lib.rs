@@ -68,6 +68,7 @@ pub const ENVELOPE: Envelope<'static> = Envelope {
     created: 1_700_000_000,
     routing: r#"{"selected":"served-model","adjustments":[]}"#,
     include_usage: true,
+    bill: None,
 };
 
 /// Memory that an input of any length may take: tables of members, buffers that begin with room.

@@ -132,6 +132,8 @@ pub struct Model {
     pub capabilities: Capabilities,
     /// Quality by task class.
     pub quality: Quality,
+    /// How much of it is lost on the hardest prompts, 0..1.
+    pub sensitivity: f64,
     /// Where it can be reached; never empty.
     pub deployments: Vec<Deployment>,
 }
@@ -144,6 +146,8 @@ pub struct Deployment {
     pub model: String,
     /// Expected speed, if anyone said.
     pub latency: Option<Latency>,
+    /// Smaller is tried earlier.
+    pub priority: u32,
 }
 
 /// Nano-dollars per token, which is what USD per million tokens times a thousand is; exact for
@@ -306,6 +310,11 @@ impl Capabilities {
     /// Whether it is in the set.
     pub fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
+    }
+
+    /// The set as bits, in the order of [`Capability::ALL`].
+    pub const fn bits(self) -> u8 {
+        self.0
     }
 
     /// Those of `self` that `other` lacks.

@@ -9,6 +9,7 @@ pub mod document;
 mod endpoint;
 mod error;
 pub mod policy;
+pub mod preference;
 mod resolve;
 mod seat;
 pub mod workspace;
@@ -16,6 +17,7 @@ pub mod workspace;
 pub use catalog::{Capabilities, Capability, Catalog, Model, ModelIndex, Objective, TaskClass, Tokens};
 pub use document::Document;
 pub use error::ConfigError;
+pub use preference::Preferences;
 pub use seat::ProviderSeat;
 pub use workspace::{Key, Workspace, Workspaces};
 

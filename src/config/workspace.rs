@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::catalog::{Catalog, ModelIndex, Objective};
 use super::policy::{Budget, Limits};
+use super::preference::Preferences;
 use crate::guard::Guard;
 
 /// SHA-256 over a whole key.
@@ -18,6 +19,10 @@ pub struct Workspace {
     pub id: String,
     /// Objective of calls that name none.
     pub objective: Objective,
+    /// How its objectives weigh.
+    pub preferences: Preferences,
+    /// Short name of all that a choice for it depends on besides the call and the traffic.
+    pub policy: String,
     /// Rate limits of all its keys together.
     pub limits: Limits,
     /// Spending cap; none means no bound.

@@ -8,6 +8,7 @@ mod packed;
 use serde::Deserialize;
 
 use crate::attempt::{Bounds, Outcome};
+use crate::config::TaskClass;
 use crate::config::catalog::Price;
 use crate::config::policy::NanoUsd;
 use crate::ledger::account::Booking;
@@ -33,6 +34,8 @@ pub mod key {
     pub const MODEL: &str = "nr.model";
     /// The path the client asked for, for the access log: by then `:path` is the provider's.
     pub const PATH: &str = "nr.path";
+    /// What was decided and on what, for the access log; `nr simulate` reads it.
+    pub const DECISION: &str = "nr.decision";
     /// Token usage, for the access log. Set by whoever settles the call's booking, so it also says
     /// that somebody has.
     pub const USAGE: &str = "nr.usage";
@@ -49,6 +52,16 @@ pub struct Plan {
     pub objective: String,
     /// Why the first candidate is first.
     pub reason: String,
+    /// Task class that applied; `None` for embeddings.
+    pub class: Option<TaskClass>,
+    /// Short name of the policy that applied.
+    pub policy: String,
+    /// What the call was expected to cost, in billionths of a US dollar.
+    pub estimated_nano_usd: u64,
+    /// How likely the choice was, in millionths, where some are made by lot.
+    pub propensity_ppm: Option<u64>,
+    /// The candidates with their figures, as JSON, for a caller who asked.
+    pub table: Option<String>,
     /// Eligible candidates.
     pub considered: usize,
     /// Whether the client wants a stream.
@@ -101,8 +114,8 @@ pub struct Candidate {
 }
 
 impl Plan {
-    /// Writes the plan of a call for the other seat.
-    pub fn of(plan: &rank::Plan<'_>, request: &Request<'_>, bounds: &Bounds, id: String, started_ms: u64, body_len: usize) -> Self {
+    /// Writes the plan of a call, for the other seat and for the caller.
+    pub fn of(plan: &rank::Plan<'_>, request: &Request<'_>, bounds: &Bounds, id: String, started_ms: u64) -> Self {
         let candidate = |c: &rank::Candidate<'_>| Candidate {
             provider: c.provider.name.clone(),
             cluster: c.provider.cluster.clone(),
@@ -117,12 +130,17 @@ impl Plan {
             started_ms,
             objective: plan.objective.name().to_owned(),
             reason: plan.reason.clone(),
+            class: plan.class,
+            policy: plan.policy.to_owned(),
+            estimated_nano_usd: plan.estimated_cost.0,
+            propensity_ppm: plan.propensity.map(|p| (p * 1e6).round() as u64),
+            table: request.route().explain.then(|| rank::table(&plan.table)),
             considered: plan.considered,
             stream: request.stream(),
             include_usage: request.include_usage(),
             stream_options: request.stream_options(),
-            body_len,
-            announced_len: body_len,
+            body_len: 0,
+            announced_len: 0,
             endpoint: request.endpoint(),
             fields: request.fields(),
             prompt_tokens: request.demand().prompt_tokens,

@@ -2,6 +2,7 @@
 //! has a byte before it that says so, all in the order of the fields (docs/decisions/0014).
 
 use super::{Candidate, Plan};
+use crate::config::TaskClass;
 use crate::config::catalog::Price;
 use crate::ledger::account::Booking;
 use crate::ledger::{Gauge, Hold, Standing};
@@ -9,7 +10,7 @@ use crate::openai::{Endpoint, Fields};
 
 /// First byte. Another order of fields gets another number: while a filter is being updated, one seat
 /// may be older than the other.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// Room for a plan with two candidates, so that it is mostly allocated once.
 const USUAL_BYTES: usize = 768;
@@ -21,6 +22,11 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
     out.number(plan.started_ms);
     out.text(&plan.objective);
     out.text(&plan.reason);
+    out.maybe(plan.class, |out, class| out.0.push(class as u8));
+    out.text(&plan.policy);
+    out.number(plan.estimated_nano_usd);
+    out.maybe(plan.propensity_ppm, Writer::number);
+    out.maybe(plan.table.as_deref(), Writer::text);
     out.number(plan.considered as u64);
     out.flag(plan.stream);
     out.flag(plan.include_usage);
@@ -59,6 +65,11 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         started_ms: from.number()?,
         objective: from.text()?,
         reason: from.text()?,
+        class: from.maybe(class)?,
+        policy: from.text()?,
+        estimated_nano_usd: from.number()?,
+        propensity_ppm: from.maybe(Reader::number)?,
+        table: from.maybe(Reader::text)?,
         considered: from.length()?,
         stream: from.flag()?,
         include_usage: from.flag()?,
@@ -76,6 +87,12 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         candidates: from.list(candidate)?,
     };
     from.0.is_empty().then_some(plan)
+}
+
+fn class(from: &mut Reader<'_>) -> Option<TaskClass> {
+    let (index, rest) = from.0.split_first()?;
+    from.0 = rest;
+    TaskClass::ALL.get(usize::from(*index)).copied()
 }
 
 fn booked(from: &mut Reader<'_>) -> Option<(String, Hold)> {
@@ -195,6 +212,11 @@ mod tests {
             started_ms: 1_700_000_000_123,
             objective: "cost".to_owned(),
             reason: "cheapest".to_owned(),
+            class: Some(TaskClass::Tools),
+            policy: "0a1b2c".to_owned(),
+            estimated_nano_usd: 82_500,
+            propensity_ppm: Some(10_000),
+            table: Some("[]".to_owned()),
             considered: 7,
             stream: true,
             include_usage: false,
@@ -218,7 +240,18 @@ mod tests {
 
     fn poor() -> Plan {
         let (adjustments, candidates) = (Vec::new(), Vec::new());
-        Plan { stream_options: None, booking: None, standing: None, endpoint: Endpoint::Chat, adjustments, candidates, ..plan() }
+        Plan {
+            class: None,
+            propensity_ppm: None,
+            table: None,
+            stream_options: None,
+            booking: None,
+            standing: None,
+            endpoint: Endpoint::Chat,
+            adjustments,
+            candidates,
+            ..plan()
+        }
     }
 
     #[test]

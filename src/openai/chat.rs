@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::body::{self, Cuts};
+use super::conversation::Conversation;
 use super::mark;
 use super::members::{Members, NotAnObject, decode, encode};
 use super::messages::{self, Weight};
@@ -42,6 +43,8 @@ pub struct ChatRequest<'a> {
     /// the body does not say how long the prompt is: the model's context window is the bound then,
     /// as it is whenever it is smaller.
     pub prompt_tokens_bound: u64,
+    /// Where it began and what was said last.
+    pub conversation: Conversation<'a>,
     pub(super) text: &'a str,
     stream_options: Option<&'a str>,
     cuts: Cuts,
@@ -81,6 +84,30 @@ pub struct Needs {
     /// The documented members that ask for something: without those whose value says what would happen
     /// anyway.
     pub asked: Fields,
+}
+
+impl Needs {
+    /// The needs by name, but for the single members.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.tools, "tools"),
+            (self.parallel_tools, "parallel_tools"),
+            (self.vision, "vision"),
+            (self.json_object, "json_object"),
+            (self.json_schema, "json_schema"),
+            (self.reasoning, "reasoning"),
+            (self.several_choices, "several_choices"),
+            (self.functions, "functions"),
+            (self.embeddings, "embeddings"),
+            (self.remote_images, "remote_images"),
+            (self.audio, "audio"),
+            (self.files, "files"),
+            (self.uploads, "uploads"),
+            (self.custom_tools, "custom_tools"),
+        ]
+        .into_iter()
+        .filter_map(|(needed, name)| needed.then_some(name))
+    }
 }
 
 /// Why a body is not a request.
@@ -212,6 +239,7 @@ impl<'a> ChatRequest<'a> {
                 + weight.messages as u64 * TOKENS_PER_MESSAGE
                 + weight.images as u64 * TOKENS_PER_IMAGE,
             prompt_tokens_bound: if refers { u64::MAX } else { bound(body.len(), &weight) },
+            conversation: weight.conversation,
             text: members.text(),
             stream_options,
             cuts: Cuts::of(&members, |name| match name {
@@ -256,7 +284,7 @@ impl From<NotAnObject> for BadRequest {
 /// No tokenizer makes more tokens than bytes, and none is given more bytes than JSON takes to write
 /// them: an escape is longer than what it stands for, and `{"role":"user"}` longer than what
 /// separates messages. Images aside.
-fn bound(body_bytes: usize, weight: &Weight) -> u64 {
+fn bound(body_bytes: usize, weight: &Weight<'_>) -> u64 {
     let text = body_bytes.saturating_sub(weight.image_bytes) as u64;
     text + weight.images as u64 * MOST_TOKENS_PER_IMAGE + MOST_TOKENS_ADDED
 }

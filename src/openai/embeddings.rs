@@ -100,7 +100,7 @@ impl<'a> EmbeddingRequest<'a> {
 
     /// Bytes of the vectors in the answer, about: OpenAI writes a number in some 20 bytes, and three
     /// bytes of it as four in base64. `dimensions` are the model's.
-    pub(super) fn answer_bytes(&self, dimensions: Option<u64>) -> Option<u64> {
+    pub fn answer_bytes(&self, dimensions: Option<u64>) -> Option<u64> {
         let numbers = self.dimensions.or(dimensions)?.saturating_mul(self.inputs);
         Some(match self.encoding_format {
             EncodingFormat::Float => numbers.saturating_mul(20),

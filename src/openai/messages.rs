@@ -2,6 +2,7 @@
 //! Contents are weighed, never decoded or kept, in the one walk over the body.
 
 use super::body::{Fault, invalid, unexpected};
+use super::conversation::Conversation;
 use super::mark::{CACHE_CONTROL, DEVELOPER, FOREIGN, LONG_ID, NAME, RARE, SHORT_ID, UNREASONED};
 use super::members::decode;
 use super::parameters::Fields;
@@ -9,7 +10,9 @@ use super::scan::Scan;
 
 /// Sum of what the messages hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Weight {
+pub(super) struct Weight<'a> {
+    /// Who said what, in short.
+    pub conversation: Conversation<'a>,
     /// Messages.
     pub messages: usize,
     /// Bytes of text as written, escapes included.
@@ -32,7 +35,7 @@ pub(super) struct Weight {
     pub marks: Fields,
 }
 
-impl Weight {
+impl Weight<'_> {
     const fn mark(&mut self, mark: Fields) {
         self.marks = self.marks.and(mark);
     }
@@ -51,7 +54,7 @@ const NOT_CONTENT: &str = "expected a string, an array of parts or null";
 const NOT_A_PART: &str = "expected an object with a string `type`, each member once";
 
 /// Goes over the value of `messages`, which is the next one.
-pub(super) fn weigh(scan: &mut Scan<'_>) -> Result<Weight, Fault> {
+pub(super) fn weigh<'a>(scan: &mut Scan<'a>) -> Result<Weight<'a>, Fault> {
     let mut weight = Weight::default();
     if scan.peek() != Some(b'[') {
         return Err(unexpected(scan, NOT_MESSAGES, || "messages".to_owned()));
@@ -68,12 +71,13 @@ pub(super) fn weigh(scan: &mut Scan<'_>) -> Result<Weight, Fault> {
     Ok(weight)
 }
 
-fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(), Fault> {
+fn message<'a>(scan: &mut Scan<'a>, index: usize, weight: &mut Weight<'a>) -> Result<(), Fault> {
     let at = |member: &str| format!("messages[{index}]{member}");
     if scan.peek() != Some(b'{') {
         return Err(unexpected(scan, NOT_A_MESSAGE, || at("")));
     }
     let (mut role, mut content, mut calls, mut reasoned) = (false, false, false, false);
+    let (mut speaker, mut text) = (None, None);
     scan.object(|scan, name| {
         let name = decode(name);
         let seen = match name.as_deref() {
@@ -94,8 +98,9 @@ fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(),
                 if role.as_deref() == Some("developer") {
                     weight.mark(const { Fields::of(&[DEVELOPER]) });
                 }
+                speaker = role;
             }
-            Some("content") => self::content(scan, weight, &at)?,
+            Some("content") => text = self::content(scan, weight, &at)?,
             Some("tool_calls") => self::calls(scan, weight)?,
             Some("tool_call_id") => {
                 if is_long(scan.value()?) {
@@ -119,6 +124,7 @@ fn message(scan: &mut Scan<'_>, index: usize, weight: &mut Weight) -> Result<(),
         return Err(invalid(NOT_A_MESSAGE, at("")));
     }
     weight.messages += 1;
+    weight.conversation.add(&speaker.unwrap_or_default(), text);
     Ok(())
 }
 
@@ -133,7 +139,7 @@ fn mark(name: &str) -> Fields {
 }
 
 /// Goes over `tool_calls`, whatever they are.
-fn calls(scan: &mut Scan<'_>, weight: &mut Weight) -> Result<(), Fault> {
+fn calls(scan: &mut Scan<'_>, weight: &mut Weight<'_>) -> Result<(), Fault> {
     let (value, (foreign, long)) = scan.written(|scan| {
         let (mut foreign, mut long) = (false, false);
         if scan.peek() != Some(b'[') {
@@ -169,21 +175,37 @@ const fn is_long(literal: &str) -> bool {
     literal.len() > SHORT_ID + 2
 }
 
-fn content(scan: &mut Scan<'_>, weight: &mut Weight, at: &impl Fn(&str) -> String) -> Result<(), Fault> {
+/// Goes over a content; gives the inside of its first text.
+fn content<'a>(scan: &mut Scan<'a>, weight: &mut Weight<'_>, at: &impl Fn(&str) -> String) -> Result<Option<&'a str>, Fault> {
+    let mut first = None;
     match scan.peek() {
-        Some(b'"') => weight.text_bytes += scan.value()?.len() - 2,
+        Some(b'"') => {
+            let value = scan.value()?;
+            weight.text_bytes += value.len() - 2;
+            first = inside(value);
+        }
         Some(b'n') => drop(scan.value()?),
-        Some(b'[') => scan.array(|scan, index| part(scan, weight, || at(&format!(".content[{index}]"))))?,
+        Some(b'[') => scan.array(|scan, index| {
+            let text = part(scan, weight, || at(&format!(".content[{index}]")))?;
+            first = first.or(text);
+            Ok::<_, Fault>(())
+        })?,
         _ => return Err(unexpected(scan, NOT_CONTENT, || at(".content"))),
     }
-    Ok(())
+    Ok(first)
 }
 
-fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Result<(), Fault> {
+/// The inside of a string literal.
+fn inside(literal: &str) -> Option<&str> {
+    literal.strip_prefix('"')?.strip_suffix('"')
+}
+
+fn part<'a>(scan: &mut Scan<'a>, weight: &mut Weight<'_>, at: impl Fn() -> String) -> Result<Option<&'a str>, Fault> {
     if scan.peek() != Some(b'{') {
         return Err(unexpected(scan, NOT_A_PART, at));
     }
     let (mut kind, mut image, mut address, mut file, mut content) = (false, false, "", false, "");
+    let mut text = None;
     scan.object(|scan, name| {
         let value = scan.value()?;
         match decode(name).as_deref() {
@@ -198,7 +220,10 @@ fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Re
                     return Err(invalid(NOT_A_PART, at()));
                 }
             }
-            Some("text") => weight.text_bytes += value.len().saturating_sub(2),
+            Some("text") => {
+                weight.text_bytes += value.len().saturating_sub(2);
+                text = inside(value);
+            }
             Some("image_url") => address = value,
             Some("file") => content = value,
             Some("cache_control") => weight.mark(const { Fields::of(&[CACHE_CONTROL]) }),
@@ -215,7 +240,7 @@ fn part(scan: &mut Scan<'_>, weight: &mut Weight, at: impl Fn() -> String) -> Re
         weight.files = true;
         weight.uploads |= memchr::memmem::find(content.as_bytes(), b"\"data:application/pdf;").is_none();
     }
-    if kind { Ok(()) } else { Err(invalid(NOT_A_PART, at())) }
+    if kind { Ok(text) } else { Err(invalid(NOT_A_PART, at())) }
 }
 
 /// Longest `{"url":"data:` looked for, spaces included.
@@ -234,7 +259,7 @@ mod tests {
     use super::super::scan::Stop;
     use super::*;
 
-    fn weigh(value: &str) -> Result<Weight, Fault> {
+    fn weigh(value: &str) -> Result<Weight<'_>, Fault> {
         super::weigh(&mut Scan::new(value))
     }
 
@@ -248,7 +273,16 @@ mod tests {
         );
         let image_bytes = r#"{"url":"data:…"}"#.len();
         let marks = Fields::of(&[RARE, FOREIGN, UNREASONED]);
-        assert_eq!(weight, Ok(Weight { messages: 4, text_bytes: 4 + 2 + 4, images: 1, image_bytes, marks, ..Weight::default() }));
+        let conversation = Conversation {
+            system: Some("abcd"),
+            opening: Some("ab"),
+            latest: Some("ab"),
+            user_messages: 1,
+            answered: true,
+            ..Conversation::default()
+        };
+        let expected = Weight { conversation, messages: 4, text_bytes: 4 + 2 + 4, images: 1, image_bytes, marks, ..Weight::default() };
+        assert_eq!(weight, Ok(expected));
     }
 
     #[test]

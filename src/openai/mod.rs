@@ -5,6 +5,7 @@
 
 mod body;
 pub mod chat;
+mod conversation;
 mod embeddings;
 mod endpoint;
 pub mod mark;
@@ -18,6 +19,7 @@ mod shape;
 mod usage;
 
 pub use chat::{BadRequest, ChatRequest, Needs};
+pub use conversation::Conversation;
 pub use embeddings::{EmbeddingRequest, EncodingFormat};
 pub use endpoint::Endpoint;
 pub use messages::MAX_MESSAGES;

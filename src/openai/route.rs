@@ -19,6 +19,10 @@ pub struct Route<'a> {
     pub max_latency_ms: Option<u32>,
     /// Which column of the catalogue's quality figures counts.
     pub task_class: Option<Cow<'a, str>>,
+    /// `routing` is to show every candidate with its figures.
+    pub explain: bool,
+    /// Only the decision is wanted: nobody is asked, nothing is charged.
+    pub dry_run: bool,
 }
 
 /// Sixteen model ids of the longest kind and the rest take 3 KB.
@@ -36,6 +40,8 @@ const SHAPE: Shape = Shape::Closed(&[
     optional("fallbacks", Shape::Array(usize::MAX, &Shape::Text)),
     optional("max_latency_ms", Shape::Integer(1, MAX_LATENCY_MS)),
     optional("task_class", Shape::Text),
+    optional("explain", Shape::Bool),
+    optional("dry_run", Shape::Bool),
 ]);
 
 impl<'a> Route<'a> {
@@ -70,6 +76,8 @@ impl<'a> Route<'a> {
                     Ok::<_, Fault>(())
                 })?,
                 "max_latency_ms" => route.max_latency_ms = scan.value()?.parse().ok(),
+                "explain" => route.explain = scan.value()? == "true",
+                "dry_run" => route.dry_run = scan.value()? == "true",
                 "objective" => route.objective = Some(text(scan.value()?, || name.to_string())?),
                 _ => route.task_class = Some(text(scan.value()?, || name.to_string())?),
             }
@@ -92,23 +100,30 @@ mod tests {
 
     #[test]
     fn reads_every_member() {
-        let route = Route::parse(r#"{"objective":"cost","fallbacks":["a","b"],"max_latency_ms":800,"task_class":"code"}"#);
+        let route = Route::parse(
+            r#"{"objective":"cost","fallbacks":["a","b"],"max_latency_ms":800,"task_class":"code","explain":true,"dry_run":true}"#,
+        );
         let expected = Route {
             objective: Some("cost".into()),
             fallbacks: vec!["a".into(), "b".into()],
             max_latency_ms: Some(800),
             task_class: Some("code".into()),
+            explain: true,
+            dry_run: true,
         };
         assert_eq!(route, Ok(expected));
         assert_eq!(Route::parse("null"), Ok(Route::default()));
         assert_eq!(Route::parse("{}"), Ok(Route::default()));
-        let nulls = r#"{"objective":null,"fallbacks":null,"max_latency_ms":null,"task_class":null}"#;
+        let nulls = r#"{"objective":null,"fallbacks":null,"max_latency_ms":null,"task_class":null,"explain":null,"dry_run":null}"#;
         assert_eq!(Route::parse(nulls), Ok(Route::default()));
     }
 
     #[test]
     fn an_unknown_member_is_answered_with_the_known_ones() {
-        let expected = BadRequest::invalid("route.fallback", "unknown; expected one of objective, fallbacks, max_latency_ms, task_class");
+        let expected = BadRequest::invalid(
+            "route.fallback",
+            "unknown; expected one of objective, fallbacks, max_latency_ms, task_class, explain, dry_run",
+        );
         assert_eq!(Route::parse(r#"{"objective":"cost","fallback":["a"]}"#), Err(expected));
     }
 

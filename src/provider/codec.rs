@@ -77,6 +77,29 @@ pub struct Envelope<'a> {
     pub routing: &'a str,
     /// Whether the client asked for usage in the stream.
     pub include_usage: bool,
+    /// What the call costs, once it is known what was used.
+    pub bill: Option<&'a dyn Bill>,
+}
+
+/// Knows what a call costs.
+pub trait Bill: core::fmt::Debug {
+    /// The price of all that the call has used, if this is what its last attempt did; US dollars as JSON writes a number.
+    fn cost_usd(&self, usage: &Usage) -> String;
+}
+
+impl Envelope<'_> {
+    /// The `routing` object of a whole answer.
+    pub fn routing_with(&self, usage: Option<&Usage>) -> Cow<'_, str> {
+        match (self.bill, usage, self.routing.strip_suffix('}')) {
+            (Some(bill), Some(usage), Some(open)) => [open, r#","cost_usd":"#, &bill.cost_usd(usage), "}"].concat().into(),
+            _ => self.routing.into(),
+        }
+    }
+
+    /// The `routing` of the chunk that tells what was used, which has no more to say than what that cost.
+    pub fn routing_of_usage(&self, usage: Option<&Usage>) -> Option<String> {
+        Some([r#"{"cost_usd":"#, &self.bill?.cost_usd(usage?), "}"].concat())
+    }
 }
 
 /// A whole answer in OpenAI's schema.

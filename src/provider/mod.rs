@@ -17,6 +17,6 @@ mod scrub;
 mod translate;
 pub mod vertex;
 
-pub use codec::{Answer, Call, Class, Codec, Envelope, Failed, Fault, Place, Progress, RequestBody, StreamCodec, Treatment, Unsaid};
+pub use codec::{Answer, Bill, Call, Class, Codec, Envelope, Failed, Fault, Place, Progress, RequestBody, StreamCodec, Treatment, Unsaid};
 pub use registry::{Credential, Protocol};
 pub use scrub::{error_name, refusal, scrub};

@@ -2,8 +2,10 @@
 
 use crate::config::catalog::{Deployment, Kind, Model, Provider};
 use crate::config::{Capabilities, Capability, Catalog};
-use crate::openai::{Endpoint, Needs, Request};
+use crate::openai::{Endpoint, Needs};
 use crate::rejection::Rejection;
+
+use super::question::Question;
 
 /// What OpenAI's largest call takes in base64, 2048 vectors of 3072 numbers. The provider seat holds
 /// an answer until it is complete.
@@ -21,6 +23,18 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
+    /// In a few words, for whoever compares candidates.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Endpoint(Endpoint::Chat) => "gives embeddings".to_owned(),
+            Self::Endpoint(Endpoint::Embeddings) => "answers chats".to_owned(),
+            Self::Dimensions(most) => format!("its vectors have {most} dimensions at most"),
+            Self::Vectors(_) => "its vectors would be too large an answer".to_owned(),
+            Self::Capability(name) => format!("lacks {name}"),
+            Self::Context { estimated, window, .. } => format!("needs about {estimated} tokens, holds {window}"),
+        }
+    }
+
     pub(super) fn into_rejection(self) -> Rejection {
         match self {
             Self::Endpoint(endpoint) => {
@@ -73,40 +87,40 @@ fn param_of(capability: &'static str) -> &'static str {
     }
 }
 
-/// Whether a provider's protocol has words for everything a request needs.
-pub(super) fn can_be_said(provider: &Provider, deployment: &Deployment, request: &Request<'_>) -> bool {
-    lacks(provider, deployment, request).is_none()
+/// What a provider's protocol has no words for, of what a request needs.
+pub(super) fn lacks(provider: &Provider, deployment: &Deployment, question: &Question<'_>) -> Option<&'static str> {
+    provider.protocol.codec(&deployment.model).lacks(&question.needs)
 }
 
-fn lacks(provider: &Provider, deployment: &Deployment, request: &Request<'_>) -> Option<&'static str> {
-    provider.protocol.codec(&deployment.model).lacks(&request.needs())
-}
-
-pub(super) fn check(catalog: &Catalog, model: &Model, request: &Request<'_>) -> Result<(), Obstacle> {
+pub(super) fn check(catalog: &Catalog, model: &Model, question: &Question<'_>) -> Result<(), Obstacle> {
     let endpoint = match model.kind {
         Kind::Chat => Endpoint::Chat,
         Kind::Embedding => Endpoint::Embeddings,
     };
-    if endpoint != request.endpoint() {
-        return Err(Obstacle::Endpoint(request.endpoint()));
+    if endpoint != question.endpoint {
+        return Err(Obstacle::Endpoint(question.endpoint));
     }
-    if let (Some(asked), Some(most)) = (request.dimensions(), model.dimensions)
+    if let (Some(asked), Some(most)) = (question.vectors.and_then(|vectors| vectors.dimensions), model.dimensions)
         && asked > u64::from(most)
     {
         return Err(Obstacle::Dimensions(most));
     }
-    if let Some(bytes) = request.vectors_bytes(model.dimensions).filter(|bytes| *bytes > MAX_VECTORS_BYTES) {
+    if let Some(bytes) = question
+        .vectors
+        .and_then(|vectors| vectors.answer_bytes(model.dimensions.map(u64::from)))
+        .filter(|bytes| *bytes > MAX_VECTORS_BYTES)
+    {
         return Err(Obstacle::Vectors(bytes));
     }
-    if let Some(missing) = needed(request.needs()).missing_from(model.capabilities).next() {
+    if let Some(missing) = needed(question.needs).missing_from(model.capabilities).next() {
         return Err(Obstacle::Capability(missing.name()));
     }
-    let lacking = |deployment: &Deployment| catalog.provider(deployment).and_then(|provider| lacks(provider, deployment, request));
+    let lacking = |deployment: &Deployment| catalog.provider(deployment).and_then(|provider| lacks(provider, deployment, question));
     let first = model.deployments.first().and_then(lacking);
     if let Some(name) = first.filter(|_| model.deployments.iter().all(|deployment| lacking(deployment).is_some())) {
         return Err(Obstacle::Capability(name));
     }
-    let estimated = request.context_tokens();
+    let estimated = question.context_tokens;
     let window = model.context_window.0;
     if estimated > window {
         let param = if endpoint == Endpoint::Chat { "messages" } else { "input" };

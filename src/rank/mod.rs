@@ -1,18 +1,44 @@
 //! Which candidates may answer a call, and in which order: eligibility first, then the objective.
 //!
-//! Deterministic: the same configuration, workspace and request give the same order.
+//! Deterministic: the same configuration, workspace, call and circumstances give the same order and the same figures
+//! to the last bit, in the filter and in `nr explain`. docs/routing.md has every formula with an example.
 
+mod affinity;
 mod eligible;
+mod explain;
+mod explore;
+mod figures;
 mod objective;
+mod question;
+mod reason;
+mod shortlist;
 
 use crate::authenticate::Caller;
 use crate::config::catalog::{Deployment, Model, Provider};
-use crate::config::{Config, ModelIndex, Objective, TaskClass, Workspace};
+use crate::config::policy::NanoUsd;
+use crate::config::{Config, Objective, TaskClass};
 use crate::openai::{Endpoint, Request};
 use crate::rejection::Rejection;
+use crate::vitals::Snapshot;
 
-use eligible::Obstacle;
-pub use objective::{EXPECTED_OUTPUT, QualityPerDollar};
+pub use affinity::lot;
+pub use explain::{fixed, table};
+pub use figures::{ASSUMED_LATENCY, EXPECTED_OUTPUT};
+pub use question::Question;
+pub use shortlist::Excluded;
+
+use shortlist::{Entry, Shortlist};
+
+/// What is known besides the configuration and the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'v> {
+    /// How the deployments have been doing.
+    pub vitals: &'v Snapshot,
+    /// Unix time in milliseconds.
+    pub now_ms: u64,
+    /// From 0 up to 1, by chance: whether this call explores, and whom it picks then.
+    pub lot: f64,
+}
 
 /// What was decided.
 #[derive(Debug)]
@@ -21,10 +47,22 @@ pub struct Plan<'c> {
     pub candidates: Vec<Candidate<'c>>,
     /// The objective that applied.
     pub objective: Objective,
+    /// The task class that the figures are for; `None` for embeddings.
+    pub class: Option<TaskClass>,
+    /// Short name of the workspace's policy.
+    pub policy: &'c str,
+    /// How hard the prompt looks, 0..1.
+    pub difficulty: f64,
     /// How many candidates were eligible.
     pub considered: usize,
     /// Why the first one is first, for people.
     pub reason: String,
+    /// What the call is expected to cost at the first candidate.
+    pub estimated_cost: NanoUsd,
+    /// How likely this choice of a model was, where some are made by lot.
+    pub propensity: Option<f64>,
+    /// Every model of the workspace with its figures or the reason for its exclusion; empty unless asked for.
+    pub table: Vec<Row<'c>>,
 }
 
 /// One deployment of one model.
@@ -36,98 +74,115 @@ pub struct Candidate<'c> {
     pub deployment: &'c Deployment,
     /// Who runs it.
     pub provider: &'c Provider,
+    /// How long the whole answer may well take, in milliseconds.
+    pub likely_at_most_ms: f64,
+}
+
+/// A candidate as `route.explain` shows it.
+#[derive(Debug, Clone)]
+pub struct Row<'c> {
+    /// The model.
+    pub model: &'c Model,
+    /// The deployment, unless the model is excluded as a whole.
+    pub deployment: Option<(&'c Deployment, &'c Provider)>,
+    /// Figures and score, unless excluded.
+    pub figures: Option<RowFigures>,
+    /// Why it is not asked.
+    pub excluded: Option<Excluded>,
+}
+
+/// The figures of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowFigures {
+    /// q
+    pub quality: f64,
+    /// c
+    pub cost: NanoUsd,
+    /// L in milliseconds.
+    pub latency_ms: f64,
+    /// What the objective goes by; `None` below the floor, or too far below the best.
+    pub score: Option<f64>,
 }
 
 /// Plans a call.
-pub fn plan<'c>(config: &'c Config, caller: &Caller<'_>, request: &Request<'_>) -> Result<Plan<'c>, Rejection> {
-    let workspace = caller.workspace;
-    let objective = objective_of(workspace, request)?;
-    let class = class_of(request)?;
-    let fallbacks = fallbacks(config, caller, request)?;
-    let automatic = request.model() == "auto";
-    let requested = if automatic { None } else { Some(caller.known(&config.catalog, request.model(), || "model".to_owned())?) };
+pub fn plan<'c>(config: &'c Config, caller: &Caller<'c>, request: &Request<'_>, now: &Circumstances<'_>) -> Result<Plan<'c>, Rejection> {
+    let question = Question::of(config, caller, request)?;
+    answer(config, caller, &question, now, request.route().explain)
+}
 
-    let mut obstacle = None;
-    let mut usable = |index: ModelIndex| -> Option<(ModelIndex, &'c Model)> {
-        let model = config.catalog.model(index)?;
-        match eligible::check(&config.catalog, model, request) {
-            Ok(()) => Some((index, model)),
-            Err(found) => {
-                obstacle = obstacle.take().max(Some(found));
-                None
-            }
-        }
+/// Plans what has been read before; `explain` asks for the table.
+pub fn answer<'c>(
+    config: &'c Config,
+    caller: &Caller<'c>,
+    question: &Question<'_>,
+    now: &Circumstances<'_>,
+    explain: bool,
+) -> Result<Plan<'c>, Rejection> {
+    let list = Shortlist::of(config, caller, question, now)?;
+    let order = order(&list, caller, question, now);
+    let Some(first) = order.models.first().and_then(|index| list.entries.get(*index)) else {
+        return Err(Rejection::model_not_found("auto", "model"));
     };
-    let (first, rest): (Vec<_>, Vec<_>) = match requested {
-        Some(index) => (usable(index).into_iter().collect(), Vec::new()),
-        None => {
-            let allowed = config.catalog.models().map(|(index, _)| index).filter(|index| caller.may_use(*index));
-            let mut ranked = objective::rank(allowed.filter_map(&mut usable).collect(), objective, class, request).into_iter();
-            let first = ranked.next().into_iter().collect();
-            // Vectors of two models cannot be compared, whatever their length: only the caller may mix them.
-            (first, if request.endpoint() == Endpoint::Embeddings { Vec::new() } else { ranked.collect() })
-        }
-    };
-    let fallbacks = fallbacks.into_iter().filter_map(&mut usable);
-
-    let mut models: Vec<(ModelIndex, &Model)> = Vec::new();
-    for (index, model) in first.into_iter().chain(fallbacks).chain(rest) {
-        if !models.iter().any(|(known, _)| *known == index) {
-            models.push((index, model));
-        }
-    }
-    let Some((_, selected)) = models.first() else {
-        return Err(obstacle.map_or_else(|| Rejection::model_not_found("auto", "model"), Obstacle::into_rejection));
-    };
-    let reason = reason(requested.is_some(), request.model(), selected, objective, class, models.len());
-    let mut candidates: Vec<Candidate<'c>> = Vec::new();
-    for (_, model) in &models {
-        for deployment in &model.deployments {
-            if let Some(provider) =
-                config.catalog.provider(deployment).filter(|provider| eligible::can_be_said(provider, deployment, request))
-            {
-                candidates.push(Candidate { model, deployment, provider });
-            }
-        }
-    }
+    let mut candidates: Vec<Candidate<'c>> =
+        order.models.iter().filter_map(|index| list.entries.get(*index)).flat_map(|entry| entry.candidates.iter().copied()).collect();
     let considered = candidates.len();
     candidates.truncate(config.routing.max_attempts as usize);
-    Ok(Plan { candidates, objective, considered, reason })
+    Ok(Plan {
+        objective: question.objective,
+        class: question.class(),
+        policy: &caller.workspace.policy,
+        difficulty: question.task.map_or(0.0, |task| task.difficulty.into()),
+        considered,
+        reason: reason::reason(&list, &order, question, first),
+        estimated_cost: NanoUsd(first.figures.cost),
+        propensity: order.propensity,
+        table: if explain { explain::rows(&list, &order) } else { Vec::new() },
+        candidates,
+    })
 }
 
-fn objective_of(workspace: &Workspace, request: &Request<'_>) -> Result<Objective, Rejection> {
-    let Some(name) = &request.route().objective else { return Ok(workspace.objective) };
-    Objective::parse(name).ok_or_else(|| one_of("route.objective", Objective::NAMES))
+/// The entries of a shortlist in the order they are tried.
+struct Order {
+    /// Positions in the shortlist.
+    models: Vec<usize>,
+    /// What decided, of an automatic choice.
+    scale: objective::Scale,
+    /// The first was drawn by lot.
+    explored: bool,
+    propensity: Option<f64>,
 }
 
-fn class_of(request: &Request<'_>) -> Result<Option<TaskClass>, Rejection> {
-    let Some(name) = &request.route().task_class else { return Ok(None) };
-    TaskClass::parse(name).map(Some).ok_or_else(|| one_of("route.task_class", TaskClass::NAMES))
-}
-
-fn one_of(param: &str, names: &[&str]) -> Rejection {
-    Rejection::invalid(param, format!("{param}: expected one of {}", names.join(", ")))
-}
-
-fn fallbacks(config: &Config, caller: &Caller<'_>, request: &Request<'_>) -> Result<Vec<ModelIndex>, Rejection> {
-    let known = |(i, id): (usize, &std::borrow::Cow<'_, str>)| caller.known(&config.catalog, id, || format!("route.fallbacks[{i}]"));
-    request.route().fallbacks.iter().enumerate().map(known).collect()
-}
-
-fn reason(requested: bool, wanted: &str, selected: &Model, objective: Objective, class: Option<TaskClass>, models: usize) -> String {
-    let task = class.map_or(String::new(), |class| format!(" for {class}"));
-    match (requested, selected.id == wanted) {
-        (true, true) => "requested by id".to_owned(),
-        (true, false) => format!("the requested model cannot take this request; {} is the first fallback that can", selected.id),
-        (false, _) if models == 1 => "the only eligible model".to_owned(),
-        (false, _) => {
-            let best = match objective {
-                Objective::QualityPerDollar => "best quality for its price",
-                Objective::Quality => "highest quality",
-                Objective::Cost => "lowest price",
-                Objective::Latency => "lowest expected latency",
-            };
-            format!("{best}{task} of {models} eligible models")
+fn order(list: &Shortlist<'_>, caller: &Caller<'_>, question: &Question<'_>, now: &Circumstances<'_>) -> Order {
+    let preferences = &caller.workspace.preferences;
+    let mut ranked: Vec<_> = list.entries.iter().filter(|entry| entry.ranked).map(|entry| entry.figures).collect();
+    let scale = objective::Scale::of(question.objective, preferences, question.class(), &ranked);
+    let mut drawn = explore::Draw::default();
+    if !list.least_bad {
+        scale.sort(&mut ranked);
+        drawn = explore::draw(&mut ranked, preferences, question, now.lot);
+    }
+    let position = |index| list.entries.iter().position(|entry: &Entry<'_>| entry.figures.index == index);
+    let ranked = ranked.into_iter().filter_map(|figures| position(figures.index));
+    let fallbacks = question.fallbacks.iter().filter_map(|index| position(*index));
+    let mut models: Vec<usize> = Vec::new();
+    let mut add = |index: usize| {
+        if !models.contains(&index) {
+            models.push(index);
+        }
+    };
+    match question.requested {
+        // The least bad are in their order already.
+        _ if list.least_bad => (0..list.entries.len()).for_each(add),
+        Some(requested) => position(requested).into_iter().chain(fallbacks).for_each(add),
+        None => {
+            let mut ranked = ranked;
+            ranked.next().into_iter().for_each(&mut add);
+            fallbacks.for_each(&mut add);
+            // Vectors of two models cannot be compared, whatever their length: only the caller may mix them.
+            if question.endpoint == Endpoint::Chat {
+                ranked.for_each(add);
+            }
         }
     }
+    Order { models, scale, explored: drawn.explored, propensity: drawn.propensity }
 }

@@ -1,98 +1,114 @@
-//! The objectives, on the catalogue's figures.
+//! The objectives: in which order models are worth asking.
 //!
-//! A candidate's figures are q, its quality for the task class; c, the price of the estimated
-//! prompt and an expected answer; and L, the expected time to the whole answer. `quality` takes
-//! the largest q, `cost` the smallest c, `latency` the smallest L, and `quality-per-dollar` the
-//! largest q − λ·ln(1 + c/c₀) among those with q ≥ q_max − δ: a plain ratio would always take the
-//! cheapest, since prices differ a hundredfold and qualities do not.
+//! `quality` takes the largest q, of those within 0.01 the cheapest; `cost` the smallest c and `latency` the smallest
+//! L among those that reach the floor of the task class; `quality-per-dollar` the largest q − λ·ln(1 + c/c₀) among
+//! those with q ≥ q_max − δ. A plain ratio would always take the cheapest, since prices differ a hundredfold and
+//! qualities do not.
 
 use core::cmp::Ordering;
 
-use crate::config::catalog::{Deployment, Latency, Model, Tokens};
+use crate::config::catalog::Model;
+use crate::config::preference::{Preferences, QualityPerDollar};
 use crate::config::{ModelIndex, Objective, TaskClass};
-use crate::openai::{Endpoint, Request};
 
-/// The constants of the default objective.
+/// A model with its figures.
 #[derive(Debug, Clone, Copy)]
-pub struct QualityPerDollar {
-    /// λ: how much quality a factor of e in price is worth.
-    pub lambda: f64,
-    /// c₀ in US dollars: below it, price hardly matters.
-    pub c0_usd: f64,
-    /// δ: how far below the best quality a candidate may be.
-    pub delta: f64,
+pub(super) struct Figures<'c> {
+    pub(super) index: ModelIndex,
+    pub(super) model: &'c Model,
+    /// q, from 0 to 1.
+    pub(super) quality: f64,
+    /// c in nano-dollars, less what a cache saves.
+    pub(super) cost: u64,
+    /// L in milliseconds.
+    pub(super) latency_ms: f64,
+    /// The conversation began here.
+    pub(super) home: bool,
 }
 
-impl QualityPerDollar {
-    /// What is used unless configured otherwise.
-    pub const DEFAULT: Self = Self { lambda: 0.05, c0_usd: 0.001, delta: 0.15 };
+/// Qualities nearer than this are the same: figures are not better known.
+pub(super) const SAME_QUALITY: f64 = 0.01;
 
-    fn score(&self, figures: &Figures<'_>, best_quality: f64) -> f64 {
-        if figures.quality < best_quality - self.delta {
-            return f64::NEG_INFINITY;
-        }
-        let usd = figures.cost as f64 / NANOS_PER_USD;
-        figures.quality - self.lambda * (1.0 + usd / self.c0_usd).ln()
-    }
-}
+/// What another model must be better by for a conversation to move.
+const MOVING_QUALITY: f64 = 0.02;
+
+/// What a prompt that is read from a cache leaves of the wait.
+const CACHED_WAIT: f64 = 0.9;
 
 const NANOS_PER_USD: f64 = 1e9;
 
-/// What an answer is taken to be when the request does not bound it.
-pub const EXPECTED_OUTPUT: u64 = 500;
+impl Figures<'_> {
+    fn worth(&self) -> f64 {
+        if self.home { self.quality + MOVING_QUALITY } else { self.quality }
+    }
 
-/// What a deployment is taken to do when the catalogue does not say; median figures of hosted models.
-const ASSUMED_LATENCY: Latency = Latency { first_token_ms: 800.0, tokens_per_second: 60.0 };
-
-struct Figures<'c> {
-    index: ModelIndex,
-    model: &'c Model,
-    quality: f64,
-    cost: u64,
-    latency_ms: f64,
+    fn wait(&self) -> f64 {
+        if self.home { self.latency_ms * CACHED_WAIT } else { self.latency_ms }
+    }
 }
 
-pub(super) fn rank<'c>(
-    models: Vec<(ModelIndex, &'c Model)>,
+/// What an objective goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
     objective: Objective,
-    class: Option<TaskClass>,
-    request: &Request<'_>,
-) -> Vec<(ModelIndex, &'c Model)> {
-    let mut figures: Vec<Figures<'c>> = models.into_iter().map(|(index, model)| figures(index, model, class, request)).collect();
-    let best = figures.iter().map(|f| f.quality).fold(0.0, f64::max);
-    let by_quality = |a: &Figures<'_>, b: &Figures<'_>| b.quality.total_cmp(&a.quality);
-    let by_cost = |a: &Figures<'_>, b: &Figures<'_>| a.cost.cmp(&b.cost);
-    let by_latency = |a: &Figures<'_>, b: &Figures<'_>| a.latency_ms.total_cmp(&b.latency_ms);
-    let by_score =
-        |a: &Figures<'_>, b: &Figures<'_>| QualityPerDollar::DEFAULT.score(b, best).total_cmp(&QualityPerDollar::DEFAULT.score(a, best));
-    // The sort is stable: what is equal in everything stays in the order of the file.
-    figures.sort_by(|a, b| -> Ordering {
-        match objective {
-            Objective::Quality => by_quality(a, b).then(by_cost(a, b)),
-            Objective::Cost => by_cost(a, b).then(by_quality(a, b)),
-            Objective::Latency => by_latency(a, b).then(by_quality(a, b)).then(by_cost(a, b)),
-            Objective::QualityPerDollar => by_score(a, b).then(by_quality(a, b)).then(by_cost(a, b)),
-        }
-    });
-    figures.into_iter().map(|f| (f.index, f.model)).collect()
+    constants: QualityPerDollar,
+    /// Models below it come last.
+    least: f64,
 }
 
-fn figures<'c>(index: ModelIndex, model: &'c Model, class: Option<TaskClass>, request: &Request<'_>) -> Figures<'c> {
-    let demand = request.demand();
-    // A vector is no answer in tokens.
-    let output = match request.endpoint() {
-        Endpoint::Chat => demand.max_output.unwrap_or(EXPECTED_OUTPUT).min(model.max_output.0),
-        Endpoint::Embeddings => 0,
-    };
-    let whole_answer = |deployment: &Deployment| {
-        let latency = deployment.latency.unwrap_or(ASSUMED_LATENCY);
-        latency.first_token_ms + output as f64 / latency.tokens_per_second * 1000.0
-    };
-    Figures {
-        index,
-        model,
-        quality: model.quality.of(class),
-        cost: model.price.of(Tokens(demand.prompt_tokens), Tokens(output)),
-        latency_ms: model.deployments.first().map_or(f64::INFINITY, whole_answer),
+impl Scale {
+    pub(super) fn of(objective: Objective, preferences: &Preferences, class: Option<TaskClass>, models: &[Figures<'_>]) -> Self {
+        let best = models.iter().map(|f| f.quality).fold(0.0, f64::max);
+        let constants = preferences.quality_per_dollar;
+        let least = match objective {
+            Objective::Quality => 0.0,
+            Objective::QualityPerDollar => best - constants.delta,
+            // Where nobody reaches the floor, the best is still an answer. Vectors have no task.
+            Objective::Cost | Objective::Latency => class.map_or(0.0, |class| preferences.floor(class)).min(best),
+        };
+        Self { objective, constants, least }
+    }
+
+    /// What counts, larger being better; `None` for a model that is not good enough to be picked.
+    pub(super) fn score(&self, figures: &Figures<'_>) -> Option<f64> {
+        if figures.quality < self.least {
+            return None;
+        }
+        let usd = figures.cost as f64 / NANOS_PER_USD;
+        Some(match self.objective {
+            Objective::Quality => figures.worth(),
+            Objective::Cost => -usd,
+            Objective::Latency => -figures.wait(),
+            // Not the platform's logarithm: the filter and `nr` have to agree to the last bit.
+            Objective::QualityPerDollar => figures.worth() - self.constants.lambda * libm::log1p(usd / self.constants.c0_usd),
+        })
+    }
+
+    /// Puts the best first. What is equal in everything stays in the order of the file.
+    pub(super) fn sort(&self, models: &mut [Figures<'_>]) {
+        models.sort_by(|a, b| self.compare(a, b));
+        if self.objective == Objective::Quality {
+            sort_ties(models);
+        }
+    }
+
+    fn compare(&self, a: &Figures<'_>, b: &Figures<'_>) -> Ordering {
+        let quality = || b.quality.total_cmp(&a.quality);
+        let by_score = match (self.score(a), self.score(b)) {
+            (Some(a), Some(b)) => b.total_cmp(&a),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        };
+        by_score.then_with(quality).then_with(|| a.cost.cmp(&b.cost))
+    }
+}
+
+/// Of models whose quality is the same, the cheaper comes first: each run of them that begins with the best left.
+fn sort_ties(models: &mut [Figures<'_>]) {
+    let mut rest = models;
+    while let Some(best) = rest.first().map(Figures::worth) {
+        let same = rest.iter().take_while(|f| f.worth() >= best - SAME_QUALITY).count();
+        let (ties, others) = rest.split_at_mut(same.max(1));
+        ties.sort_by_key(|f| f.cost);
+        rest = others;
     }
 }

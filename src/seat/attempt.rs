@@ -10,9 +10,10 @@ use crate::host::{self, SharedData};
 use crate::ledger;
 use crate::ledger::headers::headers;
 use crate::openai::{Endpoint, Usage};
-use crate::provider::{Call, Envelope};
+use crate::provider::{Bill, Call, Envelope};
 
 /// An attempt that has begun.
+#[derive(Debug)]
 pub(super) struct Attempt {
     plan: Plan,
     trail: Trail,
@@ -84,6 +85,7 @@ impl Attempt {
             created: self.plan.started_ms / 1000,
             routing,
             include_usage: self.plan.include_usage,
+            bill: Some(self),
         }
     }
 
@@ -212,6 +214,12 @@ impl Attempt {
 
     fn candidate(&self) -> Option<&Candidate> {
         self.plan.candidates.get(self.trail.0.len().checked_sub(1)?)
+    }
+}
+
+impl Bill for Attempt {
+    fn cost_usd(&self, usage: &Usage) -> String {
+        self.bill_of(usage).map_or_else(|| "null".to_owned(), |bill| dollars(bill.cost))
     }
 }
 

@@ -17,14 +17,25 @@ use crate::ledger::account::{Account, Booking};
 use crate::ledger::{self, Refusal, Standing, calendar};
 use crate::openai::{Request, Usage};
 use crate::provider::{Call, RequestBody};
+use crate::rank::{self, Circumstances};
 use crate::rejection::{Rejection, Spending};
-use crate::{estimate, rank};
+use crate::{annotate, estimate};
 
 /// A call on its way.
 pub(super) struct Sent {
     /// What was set aside for it, unless somebody has settled it.
     booking: Option<Booking>,
 }
+
+/// What becomes of a call.
+pub(super) enum Next {
+    /// It goes to the candidates.
+    Sent(Sent, Watch),
+    /// The caller wants only this body, the decision.
+    Decided(Vec<u8>),
+}
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// What Envoy retries, which is how the next candidate gets its turn: no connection, no answer, and
 /// the 503 that the provider seat makes of every failure (the route has `retriable_status_codes`).
@@ -70,12 +81,16 @@ fn lost(trail: &Trail) -> Option<ledger::Usage> {
 }
 
 /// Decides on a call whose body is complete, and lets the request go.
-pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_size: usize) -> Result<(Sent, Watch), Rejection> {
+pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_size: usize) -> Result<Next, Rejection> {
     let config = &gateway.config;
     let caller = gateway.caller(arriving.key).ok_or_else(Rejection::unauthenticated)?;
     let body = host::body(Side::Request, 0, body_size);
     let request = Request::parse(arriving.endpoint, &body)?;
-    let plan = rank::plan(config, &caller, &request)?;
+    let now_ns = host::now_ns();
+    let now_ms = now_ns / NS_PER_MS;
+    let id = call_id(arriving.request_id.as_deref(), now_ms, context);
+    let vitals = gateway.vitals(now_ns);
+    let plan = rank::plan(config, &caller, &request, &Circumstances { vitals: &vitals, now_ms, lot: rank::lot(&id) })?;
     // What goes on is the request as the guardrails left it.
     let redacted = inspect(caller.workspace, &request)?;
     let (request, adjustments) = match &redacted {
@@ -83,17 +98,22 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
         Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
     };
     let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
-    let now_ns = host::now_ns();
+    let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
+    let bounds = Bounds::of(&config.routing, &request, &likely_ms);
+    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);
+    handoff.adjustments = adjustments;
+    host::set_state(key::DECISION, &annotate::logged(&plan, &request));
+    if request.route().dry_run {
+        return Ok(Next::Decided(annotate::decided(&handoff)));
+    }
     let account = gateway.account(arriving.key);
     let admitted =
         account.map(|account| admit(account, &estimate::reservation(&plan, arriving.endpoint, &request.demand()), now_ns)).transpose()?;
     let (booking, standing) = admitted.unzip();
 
-    let bounds = Bounds::of(&config.routing, &request, plan.candidates.len());
     let body_len = strip(&request, redacted.is_some().then_some(body.len()));
-    let id = call_id(arriving.request_id.as_deref(), now_ns / 1_000_000, context);
-    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ns / 1_000_000, body_len);
-    handoff.adjustments = adjustments;
+    handoff.body_len = body_len;
+    handoff.announced_len = body_len;
     handoff.booking.clone_from(&booking);
     handoff.standing = standing;
     let endpoint = &first.provider.endpoint;
@@ -136,7 +156,7 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     }
     // Envoy looks up the route again, now that filter state names the cluster.
     host::set_headers(Side::Request, headers);
-    Ok((Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
+    Ok(Next::Sent(Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
 }
 
 /// A body with placeholders, and what they stand for.

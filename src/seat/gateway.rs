@@ -1,11 +1,14 @@
 //! What the router seat knows besides the call in hand: the configuration, and the ledger accounts
 //! made from it once.
 
+use std::rc::Rc;
+
 use crate::authenticate::Caller;
 use crate::config::Config;
 use crate::config::workspace::KeyIndex;
 use crate::ledger::Terms;
 use crate::ledger::account::Account;
+use crate::vitals::Snapshot;
 
 /// The configuration with an account for every key that is limited.
 pub(super) struct Gateway {
@@ -35,6 +38,11 @@ impl Gateway {
     /// Who a key is.
     pub(super) fn caller(&self, key: KeyIndex) -> Option<Caller<'_>> {
         Caller::of(&self.config.workspaces, key)
+    }
+
+    /// How the deployments have been doing, as of a moment ago.
+    pub(super) fn vitals(&self, _now_ns: u64) -> Rc<Snapshot> {
+        Rc::new(Snapshot::default())
     }
 
     /// The account that a key's calls are booked to.

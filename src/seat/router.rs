@@ -7,7 +7,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::dispatch::{self, Sent};
+use super::dispatch::{self, Next, Sent};
 use super::entry::Entry;
 use super::gateway::Gateway;
 use super::watch::{Step, Watch};
@@ -122,23 +122,26 @@ impl Router {
         let pass = headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect();
         let arriving = Arriving { endpoint, key, pass, request_id };
         if end_of_stream {
-            self.send(&arriving, 0)?;
-            return Ok(Action::Continue);
+            return self.send(&arriving, 0);
         }
         self.phase = Phase::Body(arriving, 0);
         Ok(Action::Pause)
     }
 
-    fn send(&mut self, arriving: &Arriving, body_size: usize) -> Result<(), Rejection> {
-        let (sent, watch) = dispatch::send(&self.gateway, arriving, self.context, body_size)?;
-        self.phase = Phase::Sent(sent, watch);
-        Ok(())
+    fn send(&mut self, arriving: &Arriving, body_size: usize) -> Result<Action, Rejection> {
+        Ok(match dispatch::send(&self.gateway, arriving, self.context, body_size)? {
+            Next::Sent(sent, watch) => {
+                self.phase = Phase::Sent(sent, watch);
+                Action::Continue
+            }
+            Next::Decided(body) => self.answer(&body),
+        })
     }
 
     fn body_complete(&mut self, body_size: usize) -> Action {
         let Phase::Body(arriving, _) = core::mem::replace(&mut self.phase, Phase::Replied) else { return Action::Pause };
         match self.send(&arriving, body_size) {
-            Ok(()) => Action::Continue,
+            Ok(action) => action,
             Err(rejection) => self.refuse(rejection),
         }
     }

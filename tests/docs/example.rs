@@ -2,8 +2,11 @@
 
 use neural_router::authenticate::Caller;
 use neural_router::config::Config;
+use neural_router::config::policy::dollars;
+use neural_router::config::preference::QualityPerDollar;
 use neural_router::openai::{Endpoint, Request};
 use neural_router::rank;
+use neural_router::vitals::Snapshot;
 use serde_json::Value;
 
 use super::text::{documents, prose_and_blocks, read, table, word};
@@ -21,11 +24,19 @@ fn caller(config: &Config) -> Caller<'_> {
     Caller { workspace: config.workspaces.get(key.workspace).expect("its workspace"), key }
 }
 
+/// Nothing is known of the deployments, and nothing is left to chance.
+fn planned<'c>(config: &'c Config, body: &str) -> rank::Plan<'c> {
+    let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+    let now = rank::Circumstances { vitals: &Snapshot::default(), now_ms: 0, lot: 1.0 };
+    rank::plan(config, &caller(config), &request, &now).unwrap_or_else(|error| panic!("{body}: {error:?}"))
+}
+
+fn hello(extra: &str) -> String {
+    format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"Say hello."}}]{extra}}}"#)
+}
+
 fn ranked(config: &Config, extra: &str) -> Vec<String> {
-    let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"Say hello."}}]{extra}}}"#);
-    let request = Request::parse(Endpoint::Chat, body.as_bytes()).expect("a request");
-    let plan = rank::plan(config, &caller(config), &request).expect("a plan");
-    plan.candidates.iter().map(|candidate| candidate.model.id.clone()).collect()
+    planned(config, &hello(extra)).candidates.iter().map(|candidate| candidate.model.id.clone()).collect()
 }
 
 #[test]
@@ -46,25 +57,25 @@ fn the_worked_example_of_the_ranking_is_what_the_filter_does() {
 #[test]
 fn the_figures_of_the_worked_example_are_those_of_the_demo() {
     let demo = demo();
-    let rank::QualityPerDollar { lambda, c0_usd, delta } = rank::QualityPerDollar::DEFAULT;
+    let QualityPerDollar { lambda, c0_usd, delta } = QualityPerDollar::DEFAULT;
     assert!(read("README.md").contains(&format!("λ = {lambda}, *c*₀ = ${c0_usd}, δ = {delta}")), "the constants");
-    let (prompt, answer) = (6.0, 500.0);
-    for row in table("ranking") {
-        let id = word(&row[0]).expect("a model");
-        let model = demo.catalog.find(id).and_then(|index| demo.catalog.model(index)).unwrap_or_else(|| panic!("{id}"));
-        let latency = model.deployments[0].latency.expect("a figure");
-        let (quality, price) = (model.quality.default, model.price);
-        let usd = (prompt * price.input as f64 + answer * price.output as f64) / 1e9;
-        let factor = 1.0 + usd / c0_usd;
-        let expected = [
-            format!("`{id}`"),
-            quality.to_string(),
-            format!("${usd:.6}"),
-            format!("{quality} − {lambda}·ln({factor:.3}) = {:.4}", quality - lambda * factor.ln()),
-            format!("{:.0} ms", latency.first_token_ms + answer / latency.tokens_per_second * 1000.0),
-        ];
-        assert_eq!(row, expected);
-    }
+    let plan = planned(&demo, &hello(r#","route":{"explain":true}"#));
+    let fixed = |figure: f64, decimals: usize| {
+        let mut text = Vec::new();
+        rank::fixed(figure, decimals, &mut text);
+        String::from_utf8(text).expect("digits")
+    };
+    let expected: Vec<Vec<String>> = plan
+        .table
+        .iter()
+        .filter_map(|row| {
+            let figures = row.figures?;
+            let (id, cost) = (format!("`{}`", row.model.id), format!("${}", dollars(figures.cost)));
+            let score = fixed(figures.score.expect("a score"), 4);
+            Some(vec![id, fixed(figures.quality, 4), cost, score, format!("{:.0} ms", figures.latency_ms.trunc())])
+        })
+        .collect();
+    assert_eq!(table("ranking"), expected);
 }
 
 #[test]
@@ -78,8 +89,7 @@ fn every_request_of_the_readme_is_one_the_filter_takes() {
         .collect();
     assert!(bodies.len() >= 2, "{bodies:?}");
     for body in bodies {
-        let request = Request::parse(Endpoint::Chat, body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
-        rank::plan(&demo, &caller(&demo), &request).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        planned(&demo, &body);
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn configuration() -> Value {
             "workspace": of_filter("workspace"),
             "key": of_filter("key"),
             "model": of_filter("model"),
+            "decision": of_filter("decision"),
             "attempts": of_filter("trail"),
             "usage": of_filter("usage"),
         }}}),

@@ -74,6 +74,9 @@ pub struct Model {
     pub capabilities: Vec<String>,
     /// 0..1 by task class, with a `default`.
     pub quality: BTreeMap<String, f64>,
+    /// How much quality is lost on the hardest prompts, 0..1; what `quality.default` lacks to 1 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<f64>,
     /// Expected speed; see [`Latency`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
@@ -169,6 +172,10 @@ pub struct Deployment {
     pub provider: String,
     /// The provider's own name for the model.
     pub model: String,
+    /// Smaller is tried earlier; those with the same share the model's conversations between them. The position
+    /// in the list without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
     /// Overrides the model's figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,

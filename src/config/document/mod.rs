@@ -3,6 +3,7 @@
 
 mod auth;
 mod catalog;
+mod preference;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::json_path::path_at;
 
 pub use auth::{Auth, Aws, AwsKeys, Oauth2};
 pub use catalog::{Deployment, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
+pub use preference::{Preferences, QualityPerDollar};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
 /// The whole file.
@@ -152,6 +154,23 @@ pub struct Routing {
     pub answer_timeout_ms: Option<u32>,
     /// The whole call, all attempts and the stream included.
     pub total_timeout_ms: u32,
+    /// The constants of that objective.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_per_dollar: Option<QualityPerDollar>,
+    /// The quality below which `cost` and `latency` take nobody, 0..1 by task class, with a `default`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_floor: Option<BTreeMap<String, f64>>,
+    /// Share of `auto` calls, 0..0.5, that go to a candidate picked by lot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exploration: Option<f64>,
+}
+
+impl Routing {
+    /// How the objectives weigh where a workspace does not say.
+    pub fn preferences(&self) -> Preferences {
+        let Self { quality_per_dollar, quality_floor, exploration, .. } = self.clone();
+        Preferences { quality_per_dollar, quality_floor, exploration }
+    }
 }
 
 impl Default for Routing {
@@ -162,6 +181,9 @@ impl Default for Routing {
             first_token_timeout_ms: 30_000,
             answer_timeout_ms: None,
             total_timeout_ms: 600_000,
+            quality_per_dollar: None,
+            quality_floor: None,
+            exploration: None,
         }
     }
 }

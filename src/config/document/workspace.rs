@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Preferences;
+
 /// One tenant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub struct Workspace {
     /// Overrides `routing.default_objective`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<String>,
+    /// How the objectives weigh here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Preferences>,
     /// Rate limits of all its keys together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,

@@ -115,7 +115,13 @@ fn model(path: &str, model: &document::Model, providers: &[Provider]) -> Checked
         }
         let latency = deployment.latency.or(model.latency);
         latency.map_or(Ok(()), |l| latency_figures(&format!("{at}.latency"), l))?;
-        deployments.push(Deployment { provider, model: deployment.model.clone(), latency });
+        let priority = deployment.priority.unwrap_or(u32::try_from(i).unwrap_or(u32::MAX));
+        deployments.push(Deployment { provider, model: deployment.model.clone(), latency, priority });
+    }
+    let quality = quality(&format!("{path}.quality"), model)?;
+    let sensitivity = model.sensitivity.unwrap_or(1.0 - quality.default);
+    if !(0.0..=1.0).contains(&sensitivity) {
+        return err(format!("{path}.sensitivity"), "from 0 to 1");
     }
     Ok(Model {
         id: model.id.clone(),
@@ -126,7 +132,8 @@ fn model(path: &str, model: &document::Model, providers: &[Provider]) -> Checked
         dimensions: model.dimensions,
         price: price(&format!("{path}.price"), &model.price, model.kind)?,
         capabilities,
-        quality: quality(&format!("{path}.quality"), model)?,
+        quality,
+        sensitivity,
         deployments,
     })
 }

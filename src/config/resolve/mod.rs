@@ -2,13 +2,14 @@
 
 mod catalog;
 mod policy;
+mod preference;
 #[cfg(test)]
 mod tests;
 mod workspaces;
 
 use super::catalog::Objective;
 use super::document::{self, Document};
-use super::{Config, ConfigError, Routing};
+use super::{Config, ConfigError, Preferences, Routing};
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -16,7 +17,9 @@ pub(super) fn config(document: &Document) -> Checked<Config> {
     let routing = routing(&document.routing)?;
     let default_objective = objective("routing.default_objective", &document.routing.default_objective)?;
     let catalog = catalog::catalog(document)?;
-    let workspaces = workspaces::workspaces(document, &catalog, default_objective)?;
+    let preferences = preference::preferences("routing", &document.routing.preferences(), &Preferences::DEFAULT)?;
+    let common = workspaces::Common { catalog: &catalog, objective: default_objective, preferences, max_attempts: routing.max_attempts };
+    let workspaces = workspaces::workspaces(document, &common)?;
     let max_request_bytes = document.listen.max_request_bytes;
     if !(1024..=MAX_REQUEST_BYTES).contains(&max_request_bytes) {
         return err("listen.max_request_bytes", format!("from 1024 to {MAX_REQUEST_BYTES}"));

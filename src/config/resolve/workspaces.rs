@@ -2,12 +2,22 @@
 
 use std::rc::Rc;
 
-use super::{Checked, err, name, objective, policy};
+use super::{Checked, err, name, objective, policy, preference};
+use crate::config::Preferences;
 use crate::config::catalog::{Catalog, Model, ModelIndex, Objective};
 use crate::config::document::{self, Document};
 use crate::config::workspace::{Digest, Key, KeyIndex, Workspace, WorkspaceIndex, Workspaces, matches_glob};
 
-pub(super) fn workspaces(document: &Document, catalog: &Catalog, default_objective: Objective) -> Checked<Workspaces> {
+/// What all workspaces begin with.
+pub(super) struct Common<'c> {
+    pub(super) catalog: &'c Catalog,
+    pub(super) objective: Objective,
+    pub(super) preferences: Preferences,
+    pub(super) max_attempts: u32,
+}
+
+pub(super) fn workspaces(document: &Document, common: &Common<'_>) -> Checked<Workspaces> {
+    let catalog = common.catalog;
     let mut workspaces = Workspaces::default();
     if document.workspaces.is_empty() {
         return err("workspaces", "at least one workspace");
@@ -19,12 +29,16 @@ pub(super) fn workspaces(document: &Document, catalog: &Catalog, default_objecti
             return err(format!("{path}.id"), format!("`{id}` stands twice"));
         }
         let models = allowed(&path, &workspace.models, catalog.models(), "the catalogue")?;
+        let named = workspace.objective.as_deref().map(|name| objective(&format!("{path}.objective"), name)).transpose()?;
+        let objective = named.unwrap_or(common.objective);
+        let said = workspace.routing.clone().unwrap_or_default();
+        let preferences = preference::preferences(&format!("{path}.routing"), &said, &common.preferences)?;
+        let usable = models.iter().filter_map(|index| catalog.model(*index));
         let resolved = Workspace {
             id,
-            objective: workspace
-                .objective
-                .as_deref()
-                .map_or(Ok(default_objective), |name| objective(&format!("{path}.objective"), name))?,
+            objective,
+            policy: preference::policy(catalog, usable, objective, &preferences, common.max_attempts),
+            preferences,
             limits: policy::limits(&format!("{path}.limits"), workspace.limits.as_ref())?,
             budget: policy::budget(&format!("{path}.budget"), workspace.budget.as_ref())?,
             guard: Rc::new(policy::guard(&format!("{path}.guardrails"), &workspace.guardrails)?),

@@ -98,7 +98,7 @@ pub(super) fn response(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, F
     encode(envelope.model, &mut out);
     let tokens = usage.unwrap_or_default().prompt();
     out.extend_from_slice(format!(r#","usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}},"routing":"#).as_bytes());
-    out.extend_from_slice(envelope.routing.as_bytes());
+    out.extend_from_slice(envelope.routing_with(usage.as_ref()).as_bytes());
     out.push(b'}');
     Ok(Answer { body: out, usage: usage.map(|usage| Usage { output: 0, ..usage }), produced: 0 })
 }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn vectors_of_every_type_become_a_list() {
-        let envelope = Envelope { id: "nrc_1", model: "embed", created: 7, routing: "{}", include_usage: false };
+        let envelope = Envelope { id: "nrc_1", model: "embed", created: 7, routing: "{}", include_usage: false, bill: None };
         for (body, data) in [
             (r#"{"embeddings":{"float":[[0.1,-2e-3],[1]]},"meta":{"billed_units":{"input_tokens":5}}}"#, Ok(["[0.1,-2e-3]", "[1]"])),
             (r#"{"embeddings":{"base64":["AAAA","BBBB"]},"meta":{"billed_units":{"input_tokens":5}}}"#, Ok([r#""AAAA""#, r#""BBBB""#])),

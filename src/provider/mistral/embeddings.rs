@@ -67,7 +67,8 @@ pub(super) fn response(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, F
     };
     let (id, model) = (quoted(envelope.id), quoted(envelope.model));
     let mut out = Vec::with_capacity(text.len() + envelope.routing.len() + 128);
-    let mut values = vec![("model", model.as_str()), ("routing", envelope.routing)];
+    let routing = envelope.routing_with(usage.as_ref());
+    let mut values = vec![("model", model.as_str()), ("routing", &*routing)];
     if members.find("id").is_some() {
         values.push(("id", &id));
     }

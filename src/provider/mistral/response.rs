@@ -24,7 +24,7 @@ pub(super) fn translate(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, 
     out.extend_from_slice(br#"],"usage":"#);
     usage.unwrap_or_default().write(&mut out);
     out.extend_from_slice(br#","routing":"#);
-    out.extend_from_slice(envelope.routing.as_bytes());
+    out.extend_from_slice(envelope.routing_with(usage.as_ref()).as_bytes());
     out.push(b'}');
     Ok(Answer { body: out, usage, produced: sum.bytes })
 }

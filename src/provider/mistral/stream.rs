@@ -5,7 +5,7 @@ use super::response::{logprobs, usage};
 use super::said::{Call, content, each};
 use super::{finish_reason, in_band};
 use crate::openai::Usage;
-use crate::provider::translate::answer::{call_id, head};
+use crate::provider::translate::answer::{call_id, head, told};
 use crate::provider::translate::json::{Object, inner};
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
 use crate::sse::{Event, write_data};
@@ -78,8 +78,7 @@ impl StreamCodec for Stream {
         if envelope.include_usage {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(br#","choices":[],"usage":"#);
-            self.usage.unwrap_or_default().write(out);
-            out.extend_from_slice(b"}\n\n");
+            told(envelope, &self.usage.unwrap_or_default(), out);
         }
         write_data(b"[DONE]", out);
         Ok(())

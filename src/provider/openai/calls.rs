@@ -269,7 +269,7 @@ fn set_index<'a>(piece: &Call<'a>, place: usize, patch: &mut Patch<'a>) {
 mod tests {
     use super::*;
 
-    const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_7", model: "m", created: 7, routing: "{}", include_usage: false };
+    const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_7", model: "m", created: 7, routing: "{}", include_usage: false, bill: None };
 
     fn whole(calls: &str) -> String {
         let mut patch = Patch::new(calls);

@@ -47,11 +47,12 @@ pub(super) fn translate(endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]
         }
     }
     let mended = (!patch.is_empty()).then(|| patch.apply(parts));
-    let mut more = vec![("routing", envelope.routing)];
-    more.extend(mended.as_deref().map(|mended| (name, mended)));
-    let mut body = Vec::with_capacity(text.len() + envelope.routing.len() + 128);
-    rewrite(&members, object, envelope, &more, &mut body);
     let usage = usage(&members);
+    let routing = envelope.routing_with(usage.as_ref());
+    let mut more = vec![("routing", &*routing)];
+    more.extend(mended.as_deref().map(|mended| (name, mended)));
+    let mut body = Vec::with_capacity(text.len() + routing.len() + 128);
+    rewrite(&members, object, envelope, &more, &mut body);
     let produced = if endpoint == Endpoint::Chat { parts.len() as u64 } else { 0 };
     Ok(Answer { body, usage, produced })
 }

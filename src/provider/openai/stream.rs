@@ -10,7 +10,7 @@ use super::{CHUNK, failure, response, rewrite};
 use crate::openai::Usage;
 use crate::openai::members::Members;
 use crate::openai::scan::Scan;
-use crate::provider::translate::answer::head;
+use crate::provider::translate::answer::{head, told};
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
 use crate::sse::{Event, write_data};
 
@@ -110,8 +110,11 @@ impl StreamCodec for Stream {
         if mended.is_some() || members.find("choices").is_none_or(|member| member.value != choices) {
             more.push(("choices", mended.as_deref().unwrap_or(choices)));
         }
+        let cost = if self.accounted && told { envelope.routing_of_usage(usage.as_ref()) } else { None };
         if !core::mem::replace(&mut self.routed, true) {
             more.push(("routing", envelope.routing));
+        } else if let Some(cost) = &cost {
+            more.push(("routing", cost));
         }
         out.extend_from_slice(b"data: ");
         rewrite(&members, CHUNK, envelope, &more, out);
@@ -227,8 +230,7 @@ impl Stream {
             out.extend_from_slice(b"data: ");
             head(envelope, "chat.completion.chunk", out);
             out.extend_from_slice(br#","choices":[],"usage":"#);
-            usage.write(out);
-            out.extend_from_slice(b"}\n\n");
+            told(envelope, &usage, out);
         }
         write_data(b"[DONE]", out);
     }

@@ -5,7 +5,7 @@ use super::*;
 use crate::openai::Fields;
 
 const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false };
+    Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false, bill: None };
 
 #[test]
 fn the_head_names_the_providers_model_and_asks_for_usage() {

@@ -29,6 +29,16 @@ pub(in crate::provider) fn head(envelope: &Envelope<'_>, object: &str, out: &mut
     encode(envelope.model, out);
 }
 
+/// Appends what was used and, if anybody knows, what that cost; ends the chunk and its event.
+pub(in crate::provider) fn told(envelope: &Envelope<'_>, usage: &Usage, out: &mut Vec<u8>) {
+    usage.write(out);
+    if let Some(routing) = envelope.routing_of_usage(Some(usage)) {
+        out.extend_from_slice(br#","routing":"#);
+        out.extend_from_slice(routing.as_bytes());
+    }
+    out.extend_from_slice(b"}\n\n");
+}
+
 /// Longest id OpenAI takes back in a later turn is 40 characters.
 const ID_TAIL: usize = 24;
 
@@ -80,7 +90,7 @@ impl Message {
         out.extend_from_slice(br#""}],"usage":"#);
         usage.unwrap_or_default().write(&mut out);
         out.extend_from_slice(br#","routing":"#);
-        out.extend_from_slice(envelope.routing.as_bytes());
+        out.extend_from_slice(envelope.routing_with(usage.as_ref()).as_bytes());
         out.push(b'}');
         Answer { body: out, usage, produced: bytes }
     }
@@ -121,7 +131,7 @@ mod tests {
 
     #[test]
     fn ids_of_calls_are_unique_and_short_enough_to_come_back() {
-        let envelope = |id| Envelope { id, model: "m", created: 7, routing: "{}", include_usage: false };
+        let envelope = |id| Envelope { id, model: "m", created: 7, routing: "{}", include_usage: false, bill: None };
         let long = ["nrc_", &"0123456789abcdef".repeat(2)].concat();
         assert_eq!(call_id(&envelope("nrc_1"), 0), r#""call_nrc1_0""#);
         assert_eq!(call_id(&envelope(&long), 12), r#""call_89abcdef0123456789abcdef_12""#);

@@ -1,7 +1,7 @@
 //! A streamed answer as the client gets it: `chat.completion.chunk` events
 //! (<https://platform.openai.com/docs/api-reference/chat-streaming>).
 
-use super::answer::head;
+use super::answer::{head, told};
 use super::json::inner;
 use crate::openai::Usage;
 use crate::provider::{Envelope, Fault, Progress};
@@ -124,8 +124,7 @@ impl Chunks {
         if envelope.include_usage {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(br#","choices":[],"usage":"#);
-            usage.unwrap_or_default().write(out);
-            out.extend_from_slice(b"}\n\n");
+            told(envelope, &usage.unwrap_or_default(), out);
         }
         write_data(b"[DONE]", out);
     }

@@ -2,8 +2,14 @@
 
 use super::*;
 
-const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "claude-sonnet", created: 7, routing: r#"{"selected":"claude-sonnet"}"#, include_usage: false };
+const ENVELOPE: Envelope<'static> = Envelope {
+    id: "nrc_1",
+    model: "claude-sonnet",
+    created: 7,
+    routing: r#"{"selected":"claude-sonnet"}"#,
+    include_usage: false,
+    bill: None,
+};
 
 fn message(content: &str, stop_reason: &str) -> String {
     format!(

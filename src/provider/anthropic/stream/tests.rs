@@ -2,8 +2,14 @@
 
 use super::*;
 
-const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "claude-sonnet", created: 7, routing: r#"{"selected":"claude-sonnet"}"#, include_usage: false };
+const ENVELOPE: Envelope<'static> = Envelope {
+    id: "nrc_1",
+    model: "claude-sonnet",
+    created: 7,
+    routing: r#"{"selected":"claude-sonnet"}"#,
+    include_usage: false,
+    bill: None,
+};
 const START: &str = r#"{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":9,"output_tokens":1}}}"#;
 const TEXT: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#;
 const FINISH: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":12}}"#;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "m", created: 7, routing: "{}", include_usage: false };
+const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "m", created: 7, routing: "{}", include_usage: false, bill: None };
 
 fn answer(content: &str, stop_reason: &str) -> String {
     format!(

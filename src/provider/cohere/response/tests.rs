@@ -3,7 +3,7 @@
 use super::*;
 
 const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "command", created: 7, routing: r#"{"selected":"command"}"#, include_usage: false };
+    Envelope { id: "nrc_1", model: "command", created: 7, routing: r#"{"selected":"command"}"#, include_usage: false, bill: None };
 
 fn answer(reason: &str, message: &str) -> String {
     format!(

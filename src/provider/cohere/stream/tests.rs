@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "command", created: 7, routing: "{}", include_usage: false };
+const ENVELOPE: Envelope<'static> = Envelope { id: "nrc_1", model: "command", created: 7, routing: "{}", include_usage: false, bill: None };
 
 /// What every event came to, and the deltas that were sent.
 fn played(events: &[&str]) -> (Vec<Result<Progress, Fault>>, String) {

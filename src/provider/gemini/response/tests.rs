@@ -3,7 +3,7 @@
 use super::*;
 
 const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "gemini", created: 7, routing: r#"{"selected":"gemini"}"#, include_usage: false };
+    Envelope { id: "nrc_1", model: "gemini", created: 7, routing: r#"{"selected":"gemini"}"#, include_usage: false, bill: None };
 
 fn answer(parts: &str, reason: &str) -> String {
     format!(

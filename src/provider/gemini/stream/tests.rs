@@ -3,7 +3,7 @@
 use super::*;
 
 const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "gemini", created: 7, routing: r#"{"selected":"gemini"}"#, include_usage: false };
+    Envelope { id: "nrc_1", model: "gemini", created: 7, routing: r#"{"selected":"gemini"}"#, include_usage: false, bill: None };
 
 fn event(parts: &str, reason: &str) -> String {
     let reason = if reason.is_empty() { String::new() } else { format!(r#","finishReason":"{reason}""#) };

@@ -3,7 +3,7 @@
 use super::*;
 
 const ENVELOPE: Envelope<'static> =
-    Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false };
+    Envelope { id: "nrc_1", model: "gpt-4o", created: 7, routing: r#"{"selected":"gpt-4o"}"#, include_usage: false, bill: None };
 
 fn run(datas: &[&str], envelope: &Envelope<'_>) -> (String, Vec<Result<Progress, Fault>>) {
     let mut stream = Stream::default();

@@ -1,0 +1,71 @@
+//! The three figures of a model for a call: q, how well it would answer; c, what that would cost; L, how long it
+//! would take.
+
+use crate::config::catalog::{Deployment, Latency, Model, Tokens};
+use crate::openai::{Demand, Endpoint};
+use crate::task::Task;
+use crate::vitals::Snapshot;
+
+use super::question::Question;
+
+/// What an answer is taken to be when the request does not bound it and nobody has seen one.
+pub const EXPECTED_OUTPUT: u64 = 500;
+
+/// What a deployment is taken to do when the catalogue does not say; median figures of hosted models.
+pub const ASSUMED_LATENCY: Latency = Latency { first_token_ms: 800.0, tokens_per_second: 60.0 };
+
+/// κ: how much of what a figure for a class says beyond the default is believed. Benchmarks of one class are few and
+/// noisy; the default is the mean of many.
+const BELIEVED: f64 = 0.8;
+
+/// The hardest prompt counts no more than this: difficulty is a guess.
+const MAX_DIFFICULTY: f64 = 0.6;
+
+/// q: the figure of the class, drawn towards the default, less what a hard prompt takes from this model.
+pub(super) fn quality(model: &Model, task: Option<Task>) -> f64 {
+    let Some(Task { class, difficulty }) = task else { return model.quality.default };
+    let default = model.quality.default;
+    let known = default + BELIEVED * (model.quality.of(Some(class)) - default);
+    let lost = f64::from(difficulty).min(MAX_DIFFICULTY) * model.sensitivity * HARDNESS;
+    (known - lost).max(0.0)
+}
+
+/// What a sensitivity of 1 costs on a prompt of difficulty 1.
+const HARDNESS: f64 = 0.5;
+
+/// Tokens of one answer: what this model has been seen to write for such tasks, never more than it may.
+pub(super) fn output(model: &Model, endpoint: Endpoint, demand: &Demand, task: Option<Task>, vitals: &Snapshot) -> u64 {
+    if endpoint == Endpoint::Embeddings {
+        // A vector is no answer in tokens.
+        return 0;
+    }
+    let most = demand.max_output.unwrap_or(u64::MAX).min(model.max_output.0);
+    let seen = task.and_then(|task| vitals.output_tokens(model, task.class));
+    let expected = match (seen, demand.max_output) {
+        (Some(seen), _) => seen,
+        // Who sets a bound means to come near it, for all that is known.
+        (None, Some(bound)) => bound,
+        (None, None) => EXPECTED_OUTPUT,
+    };
+    expected.clamp(u64::from(most > 0), most.max(1)).min(most)
+}
+
+/// c: price of the prompt and of the answers, in nano-dollars.
+pub(super) fn cost(model: &Model, question: &Question<'_>, output: u64) -> u64 {
+    let Demand { prompt_tokens, choices, .. } = question.demand;
+    model.price.of(Tokens(prompt_tokens), Tokens(output.saturating_mul(choices)))
+}
+
+/// L and its upper estimate, in milliseconds: to the first token, and the answer at the speed of the deployment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Wait {
+    pub(super) expected_ms: f64,
+    pub(super) likely_at_most_ms: f64,
+}
+
+pub(super) fn wait(deployment: &Deployment, output: u64, vitals: &Snapshot) -> Wait {
+    let seed = deployment.latency.unwrap_or(ASSUMED_LATENCY);
+    let speed = vitals.speed(deployment, seed);
+    let answer_ms = output as f64 / speed.tokens_per_second * 1000.0;
+    Wait { expected_ms: speed.first_token_ms + answer_ms, likely_at_most_ms: speed.first_token_p95_ms + answer_ms }
+}
