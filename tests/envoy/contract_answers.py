@@ -10,7 +10,9 @@ from contract import Row, Scene, has
 from gateway import Response
 from requests_json import WEATHER_TOOL
 
-ROUTING = ["selected", "objective", "candidates_considered", "reason", "provider", "attempts", "adjustments"]
+DECISION = ["selected", "objective", "task_class", "candidates_considered", "reason", "provider", "policy", "estimated_cost_usd",
+            "attempts", "adjustments"]
+ROUTING = [*DECISION, "cost_usd"]
 ATTEMPT = {"model", "provider", "outcome", "status", "latency_ms"}
 USAGE = {"include_usage": True}
 
@@ -106,8 +108,10 @@ STREAM = [
     chunks("a stream's objects are chat.completion.chunk", lambda answer: {chunk["object"] for chunk in answer.chunks} == {"chat.completion.chunk"}),
     chunks("a stream has one id", lambda answer: len({chunk["id"] for chunk in answer.chunks}) == 1 and answer.chunks[0]["id"].startswith("nrc_")),
     chunks("a stream's first chunk has the role", lambda answer: has(answer.chunks[0], "choices", 0, "delta", "role") == "assistant"),
-    chunks("a stream's first chunk has routing", lambda answer: list(answer.chunks[0]["routing"]) == ROUTING),
+    chunks("a stream's first chunk has routing", lambda answer: list(answer.chunks[0]["routing"]) == DECISION),
     chunks("a stream's other chunks have no routing", lambda answer: not any("routing" in chunk for chunk in answer.chunks[1:])),
+    chunks("a stream's cost stands beside its usage", lambda answer: answer.chunks[-1]["routing"]["cost_usd"] > 0
+           and not any("routing" in chunk for chunk in answer.chunks[1:-1]), stream_options=USAGE),
     chunks("a stream's text adds up", lambda answer: answer.streamed_text == "This is a simulated answer."),
     chunks("a stream's finish_reason comes once", lambda answer: [
         choice["finish_reason"] for chunk in answer.chunks for choice in chunk["choices"] if choice["finish_reason"]] == ["stop"]),

@@ -76,7 +76,9 @@ def test_an_answer_has_openai_s_shape_and_says_how_it_was_routed(embed, sim):
     assert len(one["embedding"]) == SMALL and sum(x * x for x in one["embedding"]) == pytest.approx(1, abs=1e-4)
     assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] > 0
     routing = body["routing"]
-    assert set(routing) == {"selected", "objective", "candidates_considered", "reason", "provider", "attempts", "adjustments"}
+    assert set(routing) == {"selected", "objective", "task_class", "candidates_considered", "reason", "provider", "policy",
+                            "estimated_cost_usd", "attempts", "adjustments", "cost_usd"}
+    assert routing["task_class"] is None and routing["cost_usd"] > 0
     assert (routing["selected"], routing["provider"], routing["objective"]) == ("embed-small", "openai", "quality-per-dollar")
     assert routing["candidates_considered"] == 2 and routing["reason"] == "requested by id" and routing["adjustments"] == []
     [attempt] = routing["attempts"]

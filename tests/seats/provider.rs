@@ -145,10 +145,13 @@ fn an_answer_is_openais_with_our_id_model_and_routing() {
     let mut routing = json["routing"].clone();
     assert!(routing["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
     routing["reason"].take();
+    assert!(routing["policy"].as_str().is_some_and(|policy| policy.len() == 12 && policy.bytes().all(|b| b.is_ascii_hexdigit())));
+    routing["policy"].take();
     assert_eq!(
         routing,
         json!({
-            "selected": "gpt-4o", "objective": "quality-per-dollar", "candidates_considered": 1, "reason": null, "provider": "openai",
+            "selected": "gpt-4o", "objective": "quality-per-dollar", "task_class": "chat", "candidates_considered": 1, "reason": null,
+            "provider": "openai", "policy": null, "estimated_cost_usd": 0.005_025, "cost_usd": 0.000_067_5,
             "attempts": [{"model": "gpt-4o", "provider": "openai", "outcome": "ok", "status": 200, "latency_ms": 30}], "adjustments": [],
         })
     );

@@ -75,8 +75,12 @@ fn assert_fixture(name: &str, answer: &Answer, text: &str, complete: bool) {
         assert!(events.last().is_some_and(|last| last.contains("\"error\"")), "{name}: an error is the end");
         assert!(error["message"].is_string() && error["type"].is_string(), "{name}: {error}");
     }
-    let routed: Vec<usize> = (0..chunks.len()).filter(|i| chunks[*i].get("routing").is_some()).collect();
+    let routed: Vec<usize> = (0..chunks.len()).filter(|i| chunks[*i]["routing"].get("selected").is_some()).collect();
     assert_eq!(routed, [0], "{name}: the first chunk and no other says how the call was routed");
+    for chunk in &chunks {
+        let priced = chunk["routing"].get("cost_usd").is_some();
+        assert_eq!(priced, chunk["usage"].is_object(), "{name}: what the call costs stands beside what it used");
+    }
     for chunk in chunks.iter().filter(|chunk| chunk.get("error").is_none()) {
         assert_eq!(
             (chunk["model"].as_str(), chunk["object"].as_str(), &chunk["id"]),
