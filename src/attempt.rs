@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_callers_bound_is_shared_between_the_attempts_that_fit_and_never_loosens() {
-        let routing = Routing { max_attempts: 4, first_token_timeout_ms: 1_000, answer_timeout_ms: 4_000, total_timeout_ms: 60_000 };
+        let routing =
+            Routing { max_attempts: 4, first_token_timeout_ms: 1_000, answer_timeout_ms: 4_000, total_timeout_ms: 60_000, adaptive: true };
         let body = |extra: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{extra}}}"#);
         for (extra, likely_ms, expected) in [
             ("", &[300.0, 300.0, 300.0][..], (4_000, 60_000)),

@@ -34,7 +34,7 @@ pub struct Config {
     pub max_request_bytes: u32,
 }
 
-/// Bounds of a call; all times in milliseconds.
+/// What holds for every call; all times in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Routing {
     /// Candidates tried, the first included; at least 1.
@@ -45,6 +45,8 @@ pub struct Routing {
     pub answer_timeout_ms: u32,
     /// Longest call.
     pub total_timeout_ms: u32,
+    /// Whether the choice goes by what traffic has shown, too.
+    pub adaptive: bool,
 }
 
 impl Config {

@@ -133,6 +133,8 @@ def document(listen: int, admin: int, providers: dict[str, str], keys: Secrets) 
             "first_token_timeout_ms": FIRST_TOKEN_TIMEOUT_MS,
             "answer_timeout_ms": ANSWER_TIMEOUT_MS,
             "total_timeout_ms": 20_000,
+            # Tests share one Envoy, and what a provider did in one is nothing to the next; test_judgement.py and test_health.py have their own.
+            "adaptive": False,
         },
         "workspaces": [
             {"id": name, "keys": [{"id": "only", "sha256": digest(keys.workspace[name])}], "models": models}

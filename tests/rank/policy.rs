@@ -24,7 +24,7 @@ fn the_same_figures_have_the_same_name() {
 
 #[test]
 fn whatever_a_choice_depends_on_changes_the_name() {
-    let changes: [(&str, fn(&mut Value)); 15] = [
+    let changes: [(&str, fn(&mut Value)); 16] = [
         ("objective", |d| d["workspaces"][0]["objective"] = json!("cost")),
         ("models", |d| d["workspaces"][0]["models"] = json!(["a"])),
         ("lambda", |d| d["routing"] = json!({"quality_per_dollar": {"lambda": 0.06}})),
@@ -32,6 +32,7 @@ fn whatever_a_choice_depends_on_changes_the_name() {
         ("floor", |d| d["routing"] = json!({"quality_floor": {"code": 0.4}})),
         ("exploration", |d| d["routing"] = json!({"exploration": 0.01})),
         ("attempts", |d| d["routing"] = json!({"max_attempts": 3})),
+        ("adaptive", |d| d["routing"] = json!({"adaptive": false})),
         ("price", |d| d["models"][1]["price"]["output_per_m"] = json!(1.1)),
         ("cached price", |d| d["models"][1]["price"]["cached_input_per_m"] = json!(0.1)),
         ("quality", |d| d["models"][0]["quality"]["math"] = json!(0.9001)),

@@ -154,6 +154,9 @@ pub struct Routing {
     pub answer_timeout_ms: Option<u32>,
     /// The whole call, all attempts and the stream included.
     pub total_timeout_ms: u32,
+    /// Whether the choice goes by what traffic has shown: who cools down, how fast answers came, how long they were. Without it, by
+    /// the catalogue alone.
+    pub adaptive: bool,
     /// The constants of that objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality_per_dollar: Option<QualityPerDollar>,
@@ -181,6 +184,7 @@ impl Default for Routing {
             first_token_timeout_ms: 30_000,
             answer_timeout_ms: None,
             total_timeout_ms: 600_000,
+            adaptive: true,
             quality_per_dollar: None,
             quality_floor: None,
             exploration: None,

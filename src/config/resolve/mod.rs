@@ -18,7 +18,7 @@ pub(super) fn config(document: &Document) -> Checked<Config> {
     let default_objective = objective("routing.default_objective", &document.routing.default_objective)?;
     let catalog = catalog::catalog(document)?;
     let preferences = preference::preferences("routing", &document.routing.preferences(), &Preferences::DEFAULT)?;
-    let common = workspaces::Common { catalog: &catalog, objective: default_objective, preferences, max_attempts: routing.max_attempts };
+    let common = workspaces::Common { catalog: &catalog, objective: default_objective, preferences, routing };
     let workspaces = workspaces::workspaces(document, &common)?;
     let max_request_bytes = document.listen.max_request_bytes;
     if !(1024..=MAX_REQUEST_BYTES).contains(&max_request_bytes) {
@@ -70,5 +70,6 @@ fn routing(routing: &document::Routing) -> Checked<Routing> {
         first_token_timeout_ms: routing.first_token_timeout_ms,
         answer_timeout_ms,
         total_timeout_ms: routing.total_timeout_ms,
+        adaptive: routing.adaptive,
     })
 }

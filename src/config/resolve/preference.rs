@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Checked, err};
+use crate::config::Routing;
 use crate::config::catalog::{Catalog, Model, Objective, TaskClass};
 use crate::config::document;
 use crate::config::preference::{Preferences, QualityPerDollar};
@@ -61,7 +62,7 @@ pub(super) fn policy<'c>(
     models: impl Iterator<Item = &'c Model>,
     objective: Objective,
     preferences: &Preferences,
-    max_attempts: u32,
+    routing: &Routing,
 ) -> String {
     let mut hash = Sha256::new();
     let mut text = |text: &str| {
@@ -76,9 +77,9 @@ pub(super) fn policy<'c>(
             text(catalog.provider(deployment).map_or("", |provider| &provider.name));
         }
     }
-    // Every list has its own length before it.
     let mut number = |bits: u64| hash.update(bits.to_le_bytes());
-    number(max_attempts.into());
+    number(routing.max_attempts.into());
+    number(routing.adaptive.into());
     let QualityPerDollar { lambda, delta, c0_usd } = preferences.quality_per_dollar;
     [lambda, delta, c0_usd, preferences.exploration].into_iter().chain(preferences.floors).for_each(|x| number(x.to_bits()));
     for model in catalog.models().map(|(_, model)| model) {

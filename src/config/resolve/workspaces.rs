@@ -3,17 +3,17 @@
 use std::rc::Rc;
 
 use super::{Checked, err, name, objective, policy, preference};
-use crate::config::Preferences;
 use crate::config::catalog::{Catalog, Model, ModelIndex, Objective};
 use crate::config::document::{self, Document};
 use crate::config::workspace::{Digest, Key, KeyIndex, Workspace, WorkspaceIndex, Workspaces, matches_glob};
+use crate::config::{Preferences, Routing};
 
 /// What all workspaces begin with.
 pub(super) struct Common<'c> {
     pub(super) catalog: &'c Catalog,
     pub(super) objective: Objective,
     pub(super) preferences: Preferences,
-    pub(super) max_attempts: u32,
+    pub(super) routing: Routing,
 }
 
 pub(super) fn workspaces(document: &Document, common: &Common<'_>) -> Checked<Workspaces> {
@@ -37,7 +37,7 @@ pub(super) fn workspaces(document: &Document, common: &Common<'_>) -> Checked<Wo
         let resolved = Workspace {
             id,
             objective,
-            policy: preference::policy(catalog, usable, objective, &preferences, common.max_attempts),
+            policy: preference::policy(catalog, usable, objective, &preferences, &common.routing),
             preferences,
             limits: policy::limits(&format!("{path}.limits"), workspace.limits.as_ref())?,
             budget: policy::budget(&format!("{path}.budget"), workspace.budget.as_ref())?,
