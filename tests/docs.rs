@@ -56,25 +56,38 @@ fn links_lead_somewhere() {
     let mut followed = 0;
     for (document, text) in documents() {
         let (prose, _) = prose_and_blocks(&text);
-        let slug = |heading: &str| -> String {
-            heading
-                .to_lowercase()
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
-                .map(|c| if c == ' ' { '-' } else { c })
-                .collect()
-        };
-        let anchors: BTreeSet<String> =
-            prose.lines().filter(|line| line.starts_with('#')).map(|line| slug(line.trim_start_matches('#').trim())).collect();
         for link in links(&prose).into_iter().filter(|link| !link.contains("://")) {
-            match link.strip_prefix('#') {
-                Some(anchor) => assert!(anchors.contains(anchor), "{document} links to #{anchor}, and has no such heading"),
-                None => assert!(exists(&document, link), "{document} links to {link}, which does not exist"),
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            assert!(file.is_empty() || exists(&document, file), "{document} links to {file}, which does not exist");
+            if !anchor.is_empty() {
+                let there = if file.is_empty() { text.clone() } else { read(&beside(&document, file)) };
+                assert!(anchors(&there).contains(anchor), "{document} links to {link}, which has no such heading");
             }
             followed += 1;
         }
     }
     assert!(followed > 20, "only {followed} links were found");
+}
+
+/// A path that a document names, seen from the root.
+fn beside(document: &str, file: &str) -> String {
+    let mut path: Vec<&str> = document.split('/').collect();
+    path.pop();
+    for step in file.split('/') {
+        match step {
+            ".." => drop(path.pop()),
+            step => path.push(step),
+        }
+    }
+    path.join("/")
+}
+
+/// The names that the headings of a document can be linked by.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    let slug = |heading: &str| heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect();
+    let (prose, _) = prose_and_blocks(text);
+    prose.lines().filter(|line| line.starts_with('#')).map(|line| slug(line.trim_start_matches('#').trim())).collect()
 }
 
 /// The paths in the drawing of CONTRIBUTING, whose indentation is the folder.
