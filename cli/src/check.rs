@@ -1,30 +1,88 @@
-//! `nr check`: is this file one that `nr` can render and the filter can run, and what does it allow?
+//! `nr check`: is this file one that `nr` can render and the filter can run, what does it allow, and what of it can
+//! nobody have meant?
 
-use std::path::Path;
+use std::io::Write;
 
 use neural_router::config::document::{Guardrail, Key, Limits, Period, Workspace};
+use serde_json::json;
 
 use crate::failure::Failure;
-use crate::{load, secrets};
+use crate::finding::{Finding, Rule};
+use crate::load::{self, Loaded};
+use crate::options::Check;
+use crate::{lint, secrets};
 
-/// Checks a file and says what it holds: in total, and for each workspace what it may use.
-pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let loaded = load::file(file)?;
-    loaded.warn();
-    for missing in loaded.document.providers.iter().flat_map(|(name, provider)| secrets::missing(name, provider)) {
-        eprintln!("warning: {missing}");
+/// Checks a file and says what it holds: in total, and for each workspace what it may use. Findings go
+/// to standard error; with `--json` they are all that is printed, to standard output.
+pub(crate) fn run(options: &Check) -> Result<(), Failure> {
+    let file = &options.file;
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let loaded = match load::text(&text) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            if options.json {
+                print(&format!("{}\n", json!({"severity": "error", "path": error.path, "what": error.message})))?;
+            }
+            return Err(Failure::new(format!("{}: {error}", file.display())));
+        }
+    };
+    let findings = findings(&loaded, &options.allow);
+    let mut lines = String::new();
+    for finding in &findings {
+        let Finding { rule, path, what, why, advice } = finding;
+        if options.json {
+            let line = json!({"severity": "warning", "rule": rule, "path": path, "what": what, "why": why, "do": advice});
+            lines.push_str(&format!("{line}\n"));
+        } else if *rule == Rule::MissingSecret {
+            // As `nr render` says it, and that says all.
+            eprintln!("warning: {path}: {what}");
+        } else {
+            eprintln!("warning: {finding} [{rule}]\n  help: {advice}");
+        }
     }
+    print(&if options.json { lines } else { overview(&loaded) })?;
+    if options.strict && !findings.is_empty() {
+        let warnings = count(findings.len(), "warning");
+        return Err(Failure::new(format!(
+            "{}: {warnings}, which --strict does not let pass; --allow RULE leaves out those of a rule",
+            file.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Everything there is to warn of: what keeps the file from working here, and what its policy says amiss.
+fn findings(loaded: &Loaded, allowed: &[Rule]) -> Vec<Finding> {
+    let missing = loaded.document.providers.iter().flat_map(|(name, provider)| secrets::missing(name, provider));
+    let missing = missing.map(|sentence| {
+        let (path, what) = sentence.split_once(": ").unwrap_or((".", sentence.as_str()));
+        Finding {
+            rule: Rule::MissingSecret,
+            path: path.to_owned(),
+            what: what.to_owned(),
+            why: "the provider will refuse every call".to_owned(),
+            advice: "put it there before `nr up` or `nr render envoy --secrets`".to_owned(),
+        }
+    });
+    let all = loaded.warnings().into_iter().chain(missing).chain(lint::findings(loaded));
+    all.filter(|finding| !allowed.contains(&finding.rule)).collect()
+}
+
+fn overview(loaded: &Loaded) -> String {
     let (catalog, workspaces) = (&loaded.config.catalog, &loaded.config.workspaces);
-    println!(
-        "ok: {}, {}, {}",
+    let total = format!(
+        "ok: {}, {}, {}\n",
         count(catalog.providers().len(), "provider"),
         count(catalog.models().count(), "model"),
         count(workspaces.iter().count(), "workspace"),
     );
-    for (written, resolved) in loaded.document.workspaces.iter().zip(workspaces.iter()) {
-        print!("{}", summary(written, resolved.models(catalog).count()));
-    }
-    Ok(())
+    let each = loaded.document.workspaces.iter().zip(workspaces.iter());
+    [total].into_iter().chain(each.map(|(written, resolved)| summary(written, resolved.models(catalog).count()))).collect()
+}
+
+/// A reader who has seen enough closes the pipe; that is no panic.
+fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
 
 fn count(n: usize, what: &str) -> String {

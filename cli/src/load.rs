@@ -9,6 +9,7 @@ use neural_router::config::{Config, ConfigError, Document};
 
 use crate::credential;
 use crate::failure::Failure;
+use crate::finding::{Finding, Rule};
 
 /// The file as written and as checked.
 #[derive(Debug)]
@@ -28,13 +29,18 @@ pub(crate) fn text(text: &str) -> Result<Loaded, ConfigError> {
     checked(document(text)?)
 }
 
-/// The document of a text, its meaning not checked yet.
-pub(crate) fn document(text: &str) -> Result<Document, ConfigError> {
+/// What a text says, whatever it is about.
+pub(crate) fn value(text: &str) -> Result<serde_json::Value, ConfigError> {
     let whole = |error: &dyn std::fmt::Display| ConfigError::new(".", error.to_string());
     let mut yaml: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|error| whole(&error))?;
     yaml.apply_merge().map_err(|error| whole(&error))?;
+    serde_json::to_value(yaml).map_err(|error| whole(&error))
+}
+
+/// The document of a text, its meaning not checked yet.
+pub(crate) fn document(text: &str) -> Result<Document, ConfigError> {
     // By way of JSON, so that `{env: X}` is read as the filter would read it.
-    let json = serde_json::to_value(yaml).map_err(|error| whole(&error))?;
+    let json = value(text)?;
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let message = credential::misfit(&path).map_or_else(|| error.into_inner().to_string(), str::to_owned);
@@ -108,39 +114,43 @@ fn is_origin(origin: &str) -> bool {
 }
 
 impl Loaded {
-    /// What is worth telling an operator although the configuration can run, one sentence each.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    /// What keeps an operator's configuration from working as it stands although it can run.
+    pub(crate) fn warnings(&self) -> Vec<Finding> {
         let mut warnings = Vec::new();
+        let mut warn = |rule: Rule, path: String, what: String, why: &str, advice: String| {
+            warnings.push(Finding { rule, path, what, why: why.to_owned(), advice });
+        };
         if self.document.admin.address.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()) {
-            warnings.push("admin.address: not a loopback address; Envoy's administration asks nobody for a password".to_owned());
+            let why = "Envoy's administration asks nobody for a password";
+            let advice = "bind it to 127.0.0.1".to_owned();
+            warn(Rule::AdminExposed, "admin.address".to_owned(), "not a loopback address".to_owned(), why, advice);
         }
         for provider in self.config.catalog.providers() {
-            let written = self.document.providers.get(&provider.name);
+            // A vendor's preset; those of servers on this machine are without TLS and ask for no key.
+            let written = self.document.providers.get(&provider.name).filter(|_| provider.endpoint.tls);
             if written.is_some_and(|written| written.base_url.is_none() && written.api_key.is_none() && written.auth.is_none()) {
-                warnings.push(format!("providers.{}: neither api_key nor auth, so this provider will refuse every call", provider.name));
+                let why = "this provider will refuse every call";
+                let advice = "say where its key is, such as `api_key: {env: VARIABLE}`".to_owned();
+                warn(Rule::NoCredential, format!("providers.{}", provider.name), "neither api_key nor auth".to_owned(), why, advice);
             }
         }
         for (w, workspace) in self.document.workspaces.iter().enumerate() {
+            let make = format!("make one with `nr key new --workspace {}`", workspace.id);
             if workspace.keys.is_empty() {
-                warnings.push(format!(
-                    "workspaces[{w}].keys: no key, so nobody can call; make one with `nr key new --workspace {}`",
-                    workspace.id
-                ));
+                warn(Rule::NoKey, format!("workspaces[{w}].keys"), "no key".to_owned(), "nobody can call", make.clone());
             }
             for (k, key) in workspace.keys.iter().enumerate().filter(|(_, key)| is_placeholder(&key.sha256)) {
-                warnings.push(format!(
-                    "workspaces[{w}].keys[{k}].sha256: `{}` is a placeholder nobody has the key of; make one with `nr key new --workspace {}`",
-                    key.id, workspace.id
-                ));
+                let (path, what) = (format!("workspaces[{w}].keys[{k}].sha256"), format!("`{}` is a placeholder", key.id));
+                warn(Rule::PlaceholderKey, path, what, "nobody has the key of it", make.clone());
             }
         }
         warnings
     }
 
-    /// Prints [`Loaded::warnings`] to standard error.
+    /// Prints [`Loaded::warnings`] to standard error, a line for each.
     pub(crate) fn warn(&self) {
         for warning in self.warnings() {
-            eprintln!("warning: {warning}");
+            eprintln!("warning: {warning}; {}", warning.advice);
         }
     }
 }

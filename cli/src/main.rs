@@ -1,8 +1,9 @@
-//! `nr`, the command line of Neural Router: makes keys, checks a configuration, turns it into
-//! Envoy's, and runs it.
+//! `nr`, the command line of Neural Router: makes keys, checks a configuration, refreshes its
+//! prices, turns it into Envoy's, and runs it.
 //!
 //! ```text
-//! neural-router.yaml ── load ──┬── check          is it right, and where not
+//! neural-router.yaml ── load ──┬── check          is it right, where not, and does it make sense
+//!                              ├── catalog update prices and windows from LiteLLM's table
 //!                              ├── render envoy   Envoy's bootstrap
 //!                              └── up             simulator (demo only), secrets, Envoy, ready line
 //! ```
@@ -10,10 +11,13 @@
 //! Whether a configuration is right is decided in the filter's own library, so `nr` cannot accept
 //! what the filter would refuse. Exit status: 0 done, 1 it could not be done, 2 wrong usage.
 
+mod catalog;
 mod check;
 mod credential;
 mod failure;
+mod finding;
 mod key;
+mod lint;
 mod load;
 mod options;
 mod render;
@@ -24,13 +28,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use failure::Failure;
-use options::{Command, KeyCommand, Nr, RenderCommand, RenderEnvoy};
+use options::{CatalogCommand, Command, KeyCommand, Nr, RenderCommand, RenderEnvoy};
 
 fn main() -> ExitCode {
     let outcome = match Nr::parse().command {
         Command::Up(options) => up::run(&options),
-        Command::Check { file } => check::run(&file),
+        Command::Check(options) => check::run(&options),
         Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
+        Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
     };
     match outcome {

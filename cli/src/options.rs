@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::finding::Rule;
+
 /// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
 pub(crate) const WASM: &str = "target/neural_router.wasm";
 
@@ -19,7 +21,8 @@ Examples:
   nr up                                    run it: neural-router.yaml if there is one, else real providers
                                            whose keys are set, else a demo with simulated providers
   nr key new --workspace acme              a key for callers, and the line the configuration stores of it
-  nr check neural-router.yaml              is it right? an error names the place
+  nr check neural-router.yaml              is it right, and does its policy make sense?
+  nr catalog update neural-router.yaml     what prices and windows have become since; shows, changes nothing
   nr render envoy --config neural-router.yaml > envoy.yaml
                                            Envoy's configuration, to run it yourself
 
@@ -37,11 +40,12 @@ pub(crate) struct Nr {
 pub(crate) enum Command {
     /// Run the gateway in the foreground until Ctrl-C.
     Up(Up),
-    /// Check a configuration; an error names the place in it.
-    Check {
-        /// The configuration.
-        #[arg(default_value = "neural-router.yaml")]
-        file: PathBuf,
+    /// Check a configuration and its policy; an error or a warning names the place in it.
+    Check(Check),
+    /// The models of a configuration.
+    Catalog {
+        #[command(subcommand)]
+        command: CatalogCommand,
     },
     /// Turn a configuration into that of a proxy.
     Render {
@@ -92,6 +96,88 @@ pub(crate) struct Up {
     /// [default: a private directory that is removed].
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
+}
+
+const CHECK_EXAMPLES: &str = "\
+An error is what cannot run; the first one is said, exit status 1. If there is none, standard output says what each
+workspace may use, and standard error has the warnings:
+  warning: PLACE: WHAT; WHY [RULE]
+    help: WHAT TO DO
+What a rule calls a typical request has a prompt of 1,000 tokens and no max_tokens: budgets set aside the longest
+answer that the model gives for it, token limits 500.
+
+Examples:
+  nr check neural-router.yaml
+  nr check --strict --allow missing-secret neural-router.yaml      in CI, where the providers' keys are not
+  nr check --json neural-router.yaml | jq -r .path
+      one object a line: severity, rule, path, what, why, do; nothing when there is nothing to say";
+
+/// Options of `nr check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct Check {
+    /// The configuration.
+    #[arg(default_value = "neural-router.yaml")]
+    pub(crate) file: PathBuf,
+    /// Exit with status 1 if there are warnings.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print errors and warnings as lines of JSON to standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave out the warnings of a rule; may be said several times.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow: Vec<Rule>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Refresh prices and windows from LiteLLM's table; prints the difference, writes with --write only.
+    Update(CatalogUpdate),
+}
+
+const CATALOG_EXAMPLES: &str = "\
+What is looked up: each deployment of a model, by the vendor of its provider and the exact name of the model there.
+Providers at an address that is no vendor's own, and servers of your own, have no prices in the table.
+What may change: price.input_per_m, price.output_per_m, price.cached_input_per_m, price.cache_write_per_m,
+context_window, max_output_tokens and dimensions, where the file has them; comments and layout stay.
+context_window is prompt and answer together, and the table has the longest prompt and the longest answer: one
+between the longer of them and their sum is kept, any other one becomes the longer of them.
+What is not found, where deployments differ, and what the file does not have is said on standard error.
+A model of which a figure would change by more than tenfold is left alone without --allow-large.
+
+Examples:
+  nr catalog update neural-router.yaml
+      fetches the package litellm from PyPI with `python3 -m pip` (40 MB) and shows what it would change
+  nr catalog update --write neural-router.yaml && git diff
+  pip download litellm --no-deps && nr catalog update --from litellm-*.whl neural-router.yaml
+      without pip beside nr: get the package elsewhere
+  nr catalog update --from prices.json neural-router.yaml
+      a table of your own: {\"gpt-4o\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\",
+      \"input_cost_per_token\": 2.5e-06, \"output_cost_per_token\": 1e-05, \"max_input_tokens\": 128000}}
+
+Read the difference before you use it: the table is LiteLLM's (MIT licence) and not the vendors' own.";
+
+/// Options of `nr catalog update`.
+#[derive(Debug, Args)]
+#[command(after_help = CATALOG_EXAMPLES)]
+pub(crate) struct CatalogUpdate {
+    /// The configuration.
+    #[arg(default_value = "neural-router.yaml")]
+    pub(crate) file: PathBuf,
+    /// The table: JSON, or the package litellm (.whl); an https:// address is fetched with curl
+    /// [default: the package, from PyPI with pip].
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) from: Option<String>,
+    /// Write the changes into the file.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Change figures by more than tenfold, too.
+    #[arg(long)]
+    pub(crate) allow_large: bool,
+    /// Look up models with `price: free`, too, and give them a price.
+    #[arg(long)]
+    pub(crate) include_free: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 #[path = "program/bootstrap.rs"]
 mod bootstrap;
+#[path = "program/catalog.rs"]
+mod catalog;
 #[path = "program/check.rs"]
 mod check;
 #[path = "program/credentials.rs"]
 mod credentials;
 #[path = "program/keys.rs"]
 mod keys;
+#[path = "program/lint.rs"]
+mod lint;
 #[path = "program/secrets.rs"]
 mod secrets;
 #[path = "program/up.rs"]

@@ -68,7 +68,10 @@ fn keys(shapes: &BTreeMap<String, Shape>, path: &str, kind: &str, found: &mut BT
         return keys(shapes, &format!("{path}.*"), &kind, found);
     }
     let Some(shape) = shapes.get(kind) else {
-        assert!(["String", "bool", "u16", "u32", "u64", "f64"].contains(&kind), "{path} is of the type {kind}, which this test does not know");
+        assert!(
+            ["String", "bool", "u16", "u32", "u64", "f64"].contains(&kind),
+            "{path} is of the type {kind}, which this test does not know"
+        );
         found.insert(path.to_owned());
         return;
     };
