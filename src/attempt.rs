@@ -109,6 +109,8 @@ pub struct Bounds {
     pub per_try_ms: u32,
     /// Longest call, all attempts and the stream included.
     pub total_ms: u32,
+    /// Longest silence of one attempt that the operator allows, whatever the caller wants.
+    pub patience_ms: u32,
 }
 
 /// How many attempts a caller's bound is shared between, equally: as many of the first candidates as would all fit
@@ -132,10 +134,10 @@ impl Bounds {
     pub fn of(routing: &Routing, request: &Request<'_>, likely_ms: &[f64]) -> Self {
         let silence = if request.stream() { routing.first_token_timeout_ms } else { routing.answer_timeout_ms };
         let Some(max_latency) = request.route().max_latency_ms else {
-            return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms };
+            return Self { per_try_ms: silence, total_ms: routing.total_timeout_ms, patience_ms: silence };
         };
         let total_ms = max_latency.min(routing.total_timeout_ms);
-        Self { per_try_ms: (total_ms / shares(total_ms, likely_ms)).clamp(1, silence), total_ms }
+        Self { per_try_ms: (total_ms / shares(total_ms, likely_ms)).clamp(1, silence), total_ms, patience_ms: silence }
     }
 }
 
@@ -189,6 +191,7 @@ mod tests {
             let request = Request::parse(Endpoint::Chat, body.as_bytes()).expect("a request");
             let bounds = Bounds::of(&routing, &request, likely_ms);
             assert_eq!((bounds.per_try_ms, bounds.total_ms), expected, "{extra} {likely_ms:?}");
+            assert_eq!(bounds.patience_ms, if request.stream() { 1_000 } else { 4_000 }, "{extra}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The SDK panics on statuses it does not expect, too. They occur when a map or buffer is touched
 //! in a phase where it does not exist, so each function says when it may be called.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
@@ -120,29 +120,7 @@ pub fn set_state(key: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![key], Some(value));
 }
 
-/// A shared counter: one for all workers of this Envoy and both seats, lost when it ends. 0 if it
-/// has never been set.
-pub fn shared(key: &str) -> u32 {
-    counter(key).0
-}
-
-/// Changes a shared counter by compare-and-swap. Every round that fails is one in which another
-/// worker succeeded, so no change is lost and the loop ends.
-pub fn update_shared(key: &str, change: impl Fn(u32) -> u32) {
-    loop {
-        let (value, version) = counter(key);
-        if hostcalls::set_shared_data(key, Some(&change(value).to_le_bytes()), Some(version.unwrap_or(CREATE))).is_ok() {
-            return;
-        }
-    }
-}
-
-fn counter(key: &str) -> (u32, Option<u32>) {
-    let (value, version) = hostcalls::get_shared_data(key).unwrap_or((None, None));
-    (value.and_then(|value| value.try_into().ok()).map_or(0, u32::from_le_bytes), version)
-}
-
-/// Where the ledger keeps its records: one map for all workers of this Envoy and both seats, lost
+/// Where ledger and vitals keep their records: one map for all workers of this Envoy and both seats, lost
 /// when it ends.
 #[derive(Debug, Clone, Copy)]
 pub struct SharedData;
@@ -160,6 +138,11 @@ impl Store for SharedData {
 
 /// Instead of a version: create the key, unless somebody just did.
 const CREATE: u32 = u32::MAX;
+
+/// Has the root context of this plugin called every so many milliseconds; never, with 0.
+pub fn tick_every(ms: u64) {
+    let _ = hostcalls::set_tick_period(Duration::from_millis(ms));
+}
 
 /// Breaks the stream off, towards the client too.
 pub fn reset() {

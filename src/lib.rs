@@ -34,7 +34,7 @@
 //! | [`task`] | what kind of work a prompt is, and how hard it looks |
 //! | [`ledger`] | rate limits and budgets, exact under concurrency |
 //! | [`authenticate`] | key to workspace |
-//! | [`vitals`] | how the deployments are doing |
+//! | [`vitals`] | how the deployments are doing, from real traffic |
 //! | [`rank`] | request to plan |
 //! | [`estimate`] | what a call may cost, and what a cut one did |
 //! | [`attempt`] | outcome to verdict; time bounds |
@@ -42,7 +42,6 @@
 //! | [`handoff`] | plan and trail in filter state |
 //! | [`annotate`] | the `routing` object |
 //! | [`host`] | the only user of Envoy's host calls |
-//! | [`health`] | how the providers are doing |
 //! | [`models`] | the catalogue as a workspace sees it |
 //! | [`usage`] | where a key stands with its limits |
 //! | [`seat`] | the two seats and their root |
@@ -60,7 +59,6 @@ pub mod estimate;
 pub mod framing;
 pub mod guard;
 pub mod handoff;
-pub mod health;
 pub mod host;
 pub mod json_path;
 pub mod ledger;

@@ -4,9 +4,10 @@
 //! `120ms`, `2m59.56s`), Unix times in seconds or milliseconds, and dates (RFC 3339, or RFC 9110's).
 
 use crate::ledger::calendar;
+use crate::vitals::MAX_ADVICE_MS;
 
 /// Nobody is left alone for longer than this for one word of theirs, in milliseconds.
-pub const MAX_MS: u64 = 3_600_000;
+pub const MAX_MS: u64 = MAX_ADVICE_MS;
 
 /// Header pairs that tell of a limit that is used up: what remains, and when it is back
 /// (<https://platform.openai.com/docs/guides/rate-limits>, <https://platform.claude.com/docs/en/api/rate-limits>,
@@ -29,8 +30,15 @@ pub fn advised_ms(header: impl Fn(&str) -> Option<Vec<u8>>, body: &[u8], now_ms:
     let wait = |name: &str| header(name).and_then(|value| wait_ms(core::str::from_utf8(&value).ok()?, now_ms));
     let exact = header("retry-after-ms").and_then(|value| decimal(core::str::from_utf8(&value).ok()?.trim(), 1));
     let said = exact.or_else(|| wait("retry-after")).or_else(|| retry_delay(body));
+    said.or_else(|| used_up_ms(&header, now_ms)).map(|ms| ms.min(MAX_MS))
+}
+
+/// Milliseconds until the last of the rate limits that are used up is back, by the headers of any answer;
+/// at most [`MAX_MS`], `None` if none is used up.
+pub fn used_up_ms(header: impl Fn(&str) -> Option<Vec<u8>>, now_ms: u64) -> Option<u64> {
+    let wait = |name: &str| header(name).and_then(|value| wait_ms(core::str::from_utf8(&value).ok()?, now_ms));
     let used_up = |(remaining, reset): &(&str, &str)| header(remaining).filter(|left| left.trim_ascii() == b"0").and_then(|_| wait(reset));
-    said.or_else(|| LIMITS.iter().filter_map(used_up).max()).map(|ms| ms.min(MAX_MS))
+    LIMITS.iter().filter_map(used_up).max().map(|ms| ms.min(MAX_MS))
 }
 
 /// `"retryDelay": "34s"` of `google.rpc.RetryInfo`

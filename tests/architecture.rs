@@ -26,7 +26,6 @@ const LAYERS: &[&[&str]] = &[
     &["handoff"],
     &["annotate"],
     &["host"],
-    &["health"],
     &["models", "usage"],
     &["seat"],
 ];

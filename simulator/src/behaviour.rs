@@ -1,5 +1,6 @@
 //! How a provider answers while nothing is wrong: pace, length, tools, expected credential.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Behaviour {
     pub(crate) usage: bool,
     /// The usage to report, instead of what the answer comes to.
     pub(crate) tokens: Option<Usage>,
+    /// Headers of every good answer, besides or instead of the provider's own. What is no header is left out.
+    pub(crate) headers: BTreeMap<String, String>,
     /// Check requests against the provider's schema. Off, bodies are only scanned and answers come from a cache (for load tests).
     pub(crate) validate: bool,
 }
@@ -48,6 +51,7 @@ impl Default for Behaviour {
             api_key: None,
             usage: true,
             tokens: None,
+            headers: BTreeMap::new(),
             validate: true,
         }
     }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::answer::Response;
 use crate::behaviour::Behaviour;
@@ -38,6 +38,11 @@ pub(crate) fn stage(good: Good, behaviour: &Behaviour, fault: Option<Kind>, prot
         Body::Events(_) => (protocol.stream_content_type(), Duration::ZERO),
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in &behaviour.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
     let plan = match (fault, body) {
         (None, Body::Json(bytes)) => Plan::Whole(bytes),
         (None, Body::Events(events)) => steps(pace(&events, behaviour), None, behaviour),

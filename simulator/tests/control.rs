@@ -70,6 +70,18 @@ fn delays_are_kept() {
 }
 
 #[test]
+fn an_answer_has_the_headers_it_is_told_to_have() {
+    let simulator = Simulator::start();
+    simulator.behaviour("openai", r#"{"headers":{"x-ratelimit-remaining-requests":"0","x-own":"a","not a name":"b"}}"#);
+    for body in [CHAT, CHAT_STREAM] {
+        let reply = simulator.chat(body);
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.header("x-ratelimit-remaining-requests"), Some("0"));
+        assert_eq!(reply.header("x-own"), Some("a"));
+    }
+}
+
+#[test]
 fn a_split_stream_is_the_same_stream_in_pieces() {
     let simulator = Simulator::start();
     simulator.behaviour("openai", r#"{"split_bytes":7}"#);

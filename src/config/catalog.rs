@@ -47,6 +47,11 @@ impl Catalog {
         self.providers.get(deployment.provider)
     }
 
+    /// Every deployment of every model, in the order of the file: by their positions.
+    pub fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        self.models.iter().flat_map(|model| &model.deployments)
+    }
+
     /// Every provider, by name.
     pub fn providers(&self) -> &[Provider] {
         &self.providers
@@ -148,6 +153,8 @@ pub struct Deployment {
     pub latency: Option<Latency>,
     /// Smaller is tried earlier.
     pub priority: u32,
+    /// Its place among all deployments of the catalogue, as [`Catalog::deployments`] counts them.
+    pub position: usize,
 }
 
 /// Nano-dollars per token, which is what USD per million tokens times a thousand is; exact for

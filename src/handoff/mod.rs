@@ -90,6 +90,9 @@ pub struct Plan {
     pub per_try_ms: u32,
     /// Longest call.
     pub total_ms: u32,
+    /// The silence that the operator allows an attempt: one that is given up earlier is no fault of the
+    /// provider's.
+    pub patience_ms: u32,
     /// In the order they are tried.
     pub candidates: Vec<Candidate>,
 }
@@ -149,6 +152,7 @@ impl Plan {
             standing: None,
             per_try_ms: bounds.per_try_ms,
             total_ms: bounds.total_ms,
+            patience_ms: bounds.patience_ms,
             candidates: plan.candidates.iter().map(candidate).collect(),
         }
     }

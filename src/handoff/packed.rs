@@ -48,7 +48,7 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
             out.maybe(gauge.as_ref(), |out, gauge| out.numbers([gauge.limit, gauge.remaining, gauge.reset_ms]));
         }
     });
-    out.numbers([plan.per_try_ms.into(), plan.total_ms.into()]);
+    out.numbers([plan.per_try_ms.into(), plan.total_ms.into(), plan.patience_ms.into()]);
     out.list(&plan.candidates, |out, candidate| {
         let Candidate { provider, cluster, model, deployment, max_output, window, price } = candidate;
         [provider, cluster, model, deployment].into_iter().for_each(|name| out.text(name));
@@ -84,6 +84,7 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         standing: from.maybe(|from| Some(Standing { requests: from.maybe(gauge)?, tokens: from.maybe(gauge)?, budget: None }))?,
         per_try_ms: from.number()?.try_into().ok()?,
         total_ms: from.number()?.try_into().ok()?,
+        patience_ms: from.number()?.try_into().ok()?,
         candidates: from.list(candidate)?,
     };
     from.0.is_empty().then_some(plan)
@@ -234,6 +235,7 @@ mod tests {
             }),
             per_try_ms: 4_000,
             total_ms: u32::MAX,
+            patience_ms: 8_000,
             candidates: vec![candidate(1), candidate(2)],
         }
     }

@@ -40,15 +40,28 @@ pub(super) fn output(model: &Model, endpoint: Endpoint, demand: &Demand, task: O
         return 0;
     }
     let most = demand.max_output.unwrap_or(u64::MAX).min(model.max_output.0);
-    let seen = task.and_then(|task| vitals.output_tokens(model, task.class));
-    let expected = match (seen, demand.max_output) {
-        (Some(seen), _) => seen,
-        // Who sets a bound means to come near it, for all that is known.
-        (None, Some(bound)) => bound,
-        (None, None) => EXPECTED_OUTPUT,
-    };
+    // Who sets a bound means to come near it, for all that is known.
+    let assumed = demand.max_output.unwrap_or(EXPECTED_OUTPUT).min(most);
+    let expected = task.map_or(assumed, |task| seen(model, task, assumed, vitals));
     expected.clamp(u64::from(most > 0), most.max(1)).min(most)
 }
+
+/// What the deployments of a model have written for such tasks, each weighing as much as it has answered.
+fn seen(model: &Model, task: Task, assumed: u64, vitals: &Snapshot) -> u64 {
+    let known = model.deployments.iter().filter_map(|deployment| vitals.of(deployment).output_tokens.get(task.class as usize));
+    let (mut sum, mut samples) = (0.0, 0.0);
+    for mean in known {
+        let weight = f64::from(mean.samples.min(MOST_SAMPLES));
+        (sum, samples) = (sum + weight * f64::from(mean.value), samples + weight);
+    }
+    ((sum + ASSUMED_SAMPLES * assumed as f64) / (samples + ASSUMED_SAMPLES)).round() as u64
+}
+
+/// As many answers weigh as much as what is assumed without any.
+const ASSUMED_SAMPLES: f64 = 5.0;
+
+/// Averages follow what is recent; more answers than this say no more.
+const MOST_SAMPLES: u32 = 100;
 
 /// c: price of the prompt and of the answers, in nano-dollars.
 pub(super) fn cost(model: &Model, question: &Question<'_>, output: u64) -> u64 {
@@ -65,7 +78,7 @@ pub(super) struct Wait {
 
 pub(super) fn wait(deployment: &Deployment, output: u64, vitals: &Snapshot) -> Wait {
     let seed = deployment.latency.unwrap_or(ASSUMED_LATENCY);
-    let speed = vitals.speed(deployment, seed);
+    let speed = vitals.of(deployment).latency(seed);
     let answer_ms = output as f64 / speed.tokens_per_second * 1000.0;
     Wait { expected_ms: speed.first_token_ms + answer_ms, likely_at_most_ms: speed.first_token_p95_ms + answer_ms }
 }

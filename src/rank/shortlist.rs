@@ -4,6 +4,7 @@ use crate::authenticate::Caller;
 use crate::config::catalog::{Deployment, Model, Provider};
 use crate::config::{Config, ModelIndex};
 use crate::rejection::Rejection;
+use crate::vitals::Trial;
 
 use super::affinity::{self, Begun};
 use super::eligible::{self, Obstacle};
@@ -102,7 +103,12 @@ impl<'c> Shortlist<'c> {
             }
             let wait = wait(deployment, output, now.vitals);
             let candidate = Candidate { model, deployment, provider, likely_at_most_ms: wait.likely_at_most_ms };
-            let ready_in_ms = now.vitals.cools_until(deployment, now.now_ms).map_or(0, |until| until.saturating_sub(now.now_ms));
+            let vital = now.vitals.of(deployment);
+            let ready_in_ms = match vital.trial {
+                // Another call will soon know.
+                Trial::Claimed => 1,
+                Trial::None | Trial::Free => vital.cooling_until_ms.map_or(0, |until| until.saturating_sub(now.now_ms)),
+            };
             let bound = question.max_latency_ms.map_or(f64::INFINITY, f64::from);
             let why = match () {
                 () if ready_in_ms > 0 => Some((Excluded::CoolingDown(ready_in_ms), (true, ready_in_ms))),

@@ -1,22 +1,27 @@
 //! One attempt as the provider seat sees it: its plan, its place in it, and how it ends.
 
+use std::rc::Rc;
+
+use super::witness::Witness;
 use crate::attempt::Outcome;
 use crate::config::ProviderSeat;
 use crate::config::policy::dollars;
 use crate::estimate;
 use crate::handoff::{Candidate, End, Plan, Trail, key};
-use crate::health;
 use crate::host::{self, SharedData};
 use crate::ledger;
 use crate::ledger::headers::headers;
 use crate::openai::{Endpoint, Usage};
 use crate::provider::{Bill, Call, Envelope};
+use crate::retry_after;
+use crate::vitals::{self, Notebook};
 
 /// An attempt that has begun.
 #[derive(Debug)]
 pub(super) struct Attempt {
     plan: Plan,
     trail: Trail,
+    witness: Witness,
     /// What translation changed or dropped.
     pub(super) adjustments: Vec<String>,
 }
@@ -29,17 +34,20 @@ const NS_PER_MS: u64 = 1_000_000;
 impl Attempt {
     /// Reads the plan, takes the next place in it, and points the route at its successor. `None`
     /// for a request that the router seat did not send here.
-    pub(super) fn begin(seat: &ProviderSeat) -> Option<Self> {
+    pub(super) fn begin(seat: &ProviderSeat, notebook: &Rc<Notebook>) -> Option<Self> {
         let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value))?;
         let mut trail = Trail::decode(host::property(&[key::TRAIL]).as_deref())?;
         let index = trail.0.len();
         let candidate = plan.candidates.get(index).filter(|c| c.provider == seat.provider)?;
-        trail.begin(candidate, host::now_ms());
+        let now_ns = host::now_ns();
+        trail.begin(candidate, now_ns / NS_PER_MS);
+        let deployment = vitals::key(&candidate.provider, &candidate.deployment);
+        let witness = Witness::new(Rc::clone(notebook), deployment, plan.started_ms, plan.patience_ms, now_ns);
         if let Some(next) = plan.candidates.get(index + 1) {
             host::set_state(key::NEXT, next.cluster.as_bytes());
         }
         host::set_state(key::TRAIL, &trail.encode());
-        Some(Self { plan, trail, adjustments: Vec::new() })
+        Some(Self { plan, trail, witness, adjustments: Vec::new() })
     }
 
     /// Whether an earlier attempt has left its headers behind.
@@ -96,24 +104,79 @@ impl Attempt {
         crate::annotate::answered(&self.plan, &trail, &self.adjustments)
     }
 
-    /// Notes how the attempt ended. Only the first word counts.
+    /// The provider has answered with these headers: a rate limit may be used up.
+    pub(super) fn heard(&mut self, header: impl Fn(&str) -> Option<Vec<u8>>) {
+        let now_ms = host::now_ms();
+        self.witness.used_up(retry_after::used_up_ms(header, now_ms), now_ms);
+    }
+
+    /// Notes that the attempt ended without an answer. Only the first word counts.
     pub(super) fn end(&mut self, outcome: Outcome, status: Option<u16>) {
         self.end_at(End::of(outcome, status), host::now_ns());
     }
 
     /// The same, for who knows more.
     pub(super) fn end_at(&mut self, end: End, now_ns: u64) {
-        if self.pending() {
-            let now_ms = now_ns / NS_PER_MS;
-            self.trail.end(end, now_ms);
-            host::set_state(key::TRAIL, &self.trail.encode());
-            if let Some(candidate) = self.candidate() {
-                health::note(&candidate.provider, &candidate.deployment, &end);
-                if let Some(wait_ms) = end.retry_after_ms.filter(|ms| *ms > 0) {
-                    health::cool_down(&candidate.provider, &candidate.deployment, now_ms.saturating_add(wait_ms));
-                }
-            }
+        if self.close(end, now_ns) {
+            self.witness.ended(&end, now_ns);
         }
+    }
+
+    /// The whole answer is larger than we hold, which a caller can bring about.
+    pub(super) fn end_oversized(&mut self, status: u16) {
+        let now_ns = host::now_ns();
+        if self.close(End::of(Outcome::Malformed, Some(status)), now_ns) {
+            self.witness.excused(now_ns);
+        }
+    }
+
+    /// A stream has its first token: the attempt has ended well.
+    pub(super) fn stream_begins(&mut self, status: u16) {
+        let now_ns = host::now_ns();
+        if self.close(End::of(Outcome::Ok, Some(status)), now_ns) {
+            self.witness.stream_begins(now_ns);
+        }
+    }
+
+    /// A stream has come to its proper end: books it.
+    pub(super) fn stream_ends(&mut self, usage: Option<Usage>, produced: u64) {
+        let now_ns = host::now_ns();
+        self.witness.stream_ends(self.plan.class, usage.as_ref(), now_ns);
+        self.settle(usage, produced, now_ns);
+    }
+
+    /// A stream broke off after its beginning. It is not held against the provider when the client left
+    /// or the call's time was up.
+    pub(super) fn stream_breaks(&self) {
+        let now_ns = host::now_ns();
+        let late = self.is_late((now_ns / NS_PER_MS).saturating_add(CLOCK_SLACK_MS));
+        if !late && !host::client_left() {
+            self.witness.stream_breaks(now_ns);
+        }
+    }
+
+    /// A whole answer is there: the attempt has ended well, and is booked.
+    pub(super) fn answered_whole(&mut self, status: u16, usage: Option<Usage>, produced: u64, now_ns: u64) {
+        if self.close(End::of(Outcome::Ok, Some(status)), now_ns) {
+            let is_prompt = self.plan.endpoint == Endpoint::Embeddings;
+            self.witness.answered_whole(is_prompt, self.plan.class, usage.as_ref(), now_ns);
+        }
+        self.settle(usage, produced, now_ns);
+    }
+
+    /// Writes the end into the trail, unless there is one.
+    fn close(&mut self, end: End, now_ns: u64) -> bool {
+        let pending = self.pending();
+        if pending {
+            self.trail.end(end, now_ns / NS_PER_MS);
+            host::set_state(key::TRAIL, &self.trail.encode());
+        }
+        pending
+    }
+
+    /// Whether the time of the whole call is up.
+    fn is_late(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.plan.started_ms) >= u64::from(self.plan.total_ms)
     }
 
     /// The conversation is too long for this candidate: only those with a larger window are still
@@ -141,7 +204,7 @@ impl Attempt {
         let now = host::now_ms().saturating_add(CLOCK_SLACK_MS);
         let since = |start: u64| now.saturating_sub(start);
         let started = self.trail.0.last().map_or(now, |attempt| attempt.latency_ms);
-        let timed_out = since(started) >= u64::from(self.plan.per_try_ms) || since(self.plan.started_ms) >= u64::from(self.plan.total_ms);
+        let timed_out = since(started) >= u64::from(self.plan.per_try_ms) || self.is_late(now);
         let outcome = match status {
             _ if host::client_left() => Outcome::Cancelled,
             _ if timed_out => Outcome::Timeout,
@@ -161,7 +224,7 @@ impl Attempt {
     /// Books what the call used, by this attempt and by those before it that were charged for, and
     /// tells the access log. Without a word of the provider, it is the prompt and what there is of
     /// the answer, `produced` bytes.
-    pub(super) fn settle(&mut self, usage: Option<Usage>, produced: u64, now_ns: u64) {
+    fn settle(&mut self, usage: Option<Usage>, produced: u64, now_ns: u64) {
         let estimated = usage.is_none();
         self.book(usage.unwrap_or_else(|| estimate::used(self.plan.prompt_tokens, produced)), estimated, now_ns);
     }

@@ -37,6 +37,9 @@ pub(super) enum Next {
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// How much longer than its silence may last a call keeps the trial of a deployment.
+const TRIAL_SLACK_MS: u64 = 5_000;
+
 /// What Envoy retries, which is how the next candidate gets its turn: no connection, no answer, and
 /// the 503 that the provider seat makes of every failure (the route has `retriable_status_codes`).
 /// A call with one candidate has none, and Envoy need not keep a copy of its body.
@@ -89,29 +92,36 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let now_ns = host::now_ns();
     let now_ms = now_ns / NS_PER_MS;
     let id = call_id(arriving.request_id.as_deref(), now_ms, context);
-    let vitals = gateway.vitals(now_ns);
-    let plan = rank::plan(config, &caller, &request, &Circumstances { vitals: &vitals, now_ms, lot: rank::lot(&id) })?;
+    let vitals = gateway.snapshot(now_ns);
+    let mut plan = rank::plan(config, &caller, &request, &Circumstances { vitals: &vitals, now_ms, lot: rank::lot(&id) })?;
     // What goes on is the request as the guardrails left it.
     let redacted = inspect(caller.workspace, &request)?;
     let (request, adjustments) = match &redacted {
         None => (request, Vec::new()),
         Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
     };
-    let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
     let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
     let bounds = Bounds::of(&config.routing, &request, &likely_ms);
-    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);
-    handoff.adjustments = adjustments;
-    host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     if request.route().dry_run {
-        return Ok(Next::Decided(annotate::decided(&handoff)));
+        return Ok(Next::Decided(annotate::decided(&Plan::of(&plan, &request, &bounds, id, now_ms))));
     }
     let account = gateway.account(arriving.key);
     let admitted =
         account.map(|account| admit(account, &estimate::reservation(&plan, arriving.endpoint, &request.demand()), now_ns)).transpose()?;
     let (booking, standing) = admitted.unzip();
+    if plan.candidates.len() > 1
+        && let Some(first) = plan.candidates.first()
+        && gateway.is_tried_out(first.deployment, &vitals, u64::from(bounds.per_try_ms) + TRIAL_SLACK_MS, now_ms)
+    {
+        plan.candidates.rotate_left(1);
+        plan.reason.push_str("; the first of them is being tried out by another call");
+    }
+    let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
+    host::set_state(key::DECISION, &annotate::logged(&plan, &request));
 
     let body_len = strip(&request, redacted.is_some().then_some(body.len()));
+    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);
+    handoff.adjustments = adjustments;
     handoff.body_len = body_len;
     handoff.announced_len = body_len;
     handoff.booking.clone_from(&booking);

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use crate::authenticate::Caller;
 use crate::config::Config;
+use crate::config::catalog::Deployment;
 use crate::config::workspace::KeyIndex;
+use crate::host::SharedData;
 use crate::ledger::Terms;
 use crate::ledger::account::Account;
-use crate::vitals::Snapshot;
+use crate::vitals::{self, Cache, Snapshot, Trial};
 
 /// The configuration with an account for every key that is limited.
 pub(super) struct Gateway {
@@ -16,6 +18,8 @@ pub(super) struct Gateway {
     pub(super) config: Config,
     /// In the order of the keys; `None` for a key that nothing limits.
     accounts: Vec<Option<Account>>,
+    /// What this worker knows of the deployments.
+    pub(super) vitals: Cache,
 }
 
 /// A call may outlive its bound by what Envoy needs to end it; afterwards its lease is nobody's.
@@ -32,7 +36,8 @@ impl Gateway {
             (!account.scopes.is_empty()).then_some(account)
         };
         let accounts = config.workspaces.keys().map(account).collect();
-        Self { config, accounts }
+        let vitals = Cache::of(&config.catalog);
+        Self { config, accounts, vitals }
     }
 
     /// Who a key is.
@@ -40,9 +45,20 @@ impl Gateway {
         Caller::of(&self.config.workspaces, key)
     }
 
-    /// How the deployments have been doing, as of a moment ago.
-    pub(super) fn vitals(&self, _now_ns: u64) -> Rc<Snapshot> {
-        Rc::new(Snapshot::default())
+    /// How the deployments have been doing, as of a moment ago; nothing, where the choice is not to depend on it.
+    pub(super) fn snapshot(&self, now_ns: u64) -> Rc<Snapshot> {
+        if self.config.routing.adaptive { self.vitals.get(&SharedData, now_ns) } else { Rc::default() }
+    }
+
+    /// Whether a deployment that has cooled down is being tried out by another call. If by none, this one has the trial from
+    /// now on, for at most so many milliseconds.
+    pub(super) fn is_tried_out(&self, deployment: &Deployment, snapshot: &Snapshot, hold_ms: u64, now_ms: u64) -> bool {
+        if snapshot.of(deployment).trial != Trial::Free {
+            return false;
+        }
+        let claimed = vitals::claim(&SharedData, self.vitals.key(deployment), hold_ms, now_ms);
+        self.vitals.forget();
+        !claimed
     }
 
     /// The account that a key's calls are booked to.

@@ -13,6 +13,7 @@ mod root;
 mod router;
 mod stream;
 mod watch;
+mod witness;
 
 use std::borrow::Cow;
 

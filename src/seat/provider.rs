@@ -21,10 +21,12 @@ use crate::host::{self, Side};
 use crate::openai::Endpoint;
 use crate::provider::{Codec, Credential, Failed, Fault, Protocol, RequestBody};
 use crate::rejection::Rejection;
+use crate::vitals::Notebook;
 
 /// One attempt.
 pub(super) struct Provider {
     seat: Rc<ProviderSeat>,
+    notebook: Rc<Notebook>,
     protocol: &'static Protocol,
     /// That of the model asked, once it is known.
     codec: &'static dyn Codec,
@@ -87,12 +89,21 @@ fn strip_headers_of_earlier_attempts() {
 }
 
 impl Provider {
-    pub(super) fn new(seat: Rc<ProviderSeat>, protocol: &'static Protocol) -> Self {
-        Self { seat, protocol, codec: protocol.codec(""), phase: Phase::Start, successor: false, request_held: 0, response_held: 0 }
+    pub(super) fn new(seat: Rc<ProviderSeat>, protocol: &'static Protocol, notebook: Rc<Notebook>) -> Self {
+        Self {
+            seat,
+            notebook,
+            protocol,
+            codec: protocol.codec(""),
+            phase: Phase::Start,
+            successor: false,
+            request_held: 0,
+            response_held: 0,
+        }
     }
 
     fn begin(&mut self) -> Action {
-        let Some(attempt) = Attempt::begin(&self.seat) else {
+        let Some(attempt) = Attempt::begin(&self.seat, &self.notebook) else {
             return self.not_ours();
         };
         let Some(call) = attempt.call() else { return self.not_ours() };
@@ -161,7 +172,8 @@ impl Provider {
     }
 
     fn answer_begins(&mut self, mut attempt: Attempt, end_of_stream: bool) -> Action {
-        let header = |name: &str| host::header(Side::Response, name);
+        let headers = host::headers(Side::Response);
+        let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let status = header(":status").and_then(|status| core::str::from_utf8(&status).ok()?.parse::<u16>().ok()).unwrap_or(0);
         match verdict(status) {
             Verdict::Next => {
@@ -182,6 +194,7 @@ impl Provider {
                     attempt.end(Outcome::Malformed, Some(status));
                     return self.fail();
                 }
+                attempt.heard(header);
                 let framing = attempt.stream().then(|| {
                     let kind = header("content-type").unwrap_or_default();
                     self.codec.framing(&String::from_utf8_lossy(&kind).to_ascii_lowercase())
@@ -215,8 +228,7 @@ impl Provider {
         };
         match answer {
             Ok(answer) => {
-                attempt.end_at(End::of(Outcome::Ok, Some(status)), now_ns);
-                attempt.settle(answer.usage, answer.produced, now_ns);
+                attempt.answered_whole(status, answer.usage, answer.produced, now_ns);
                 host::replace_body(Side::Response, body.len(), &answer.body);
                 let length = answer.body.len().to_string();
                 deliver(
@@ -244,7 +256,11 @@ impl Provider {
 
     /// An answer larger than any is none.
     fn too_large(&mut self, mut attempt: Attempt, status: u16, body_size: usize) -> Action {
-        attempt.end(Outcome::Malformed, Some(status));
+        if attempt.stream() {
+            attempt.end(Outcome::Malformed, Some(status));
+        } else {
+            attempt.end_oversized(status);
+        }
         host::replace_body(Side::Response, body_size, b"");
         self.fail()
     }
@@ -253,12 +269,11 @@ impl Provider {
         let piece = host::body(Side::Response, stream.read, body_size);
         let was_over = stream.over();
         let step = stream.take(&attempt, status, &piece, end);
+        if matches!(step, Step::Begin(_)) {
+            attempt.stream_begins(status);
+        }
         if stream.over() && !was_over && !matches!(step, Step::Fail(_)) {
-            if stream.complete() {
-                attempt.settle(stream.usage(), stream.produced(), host::now_ns());
-            } else {
-                attempt.settle_late(stream.usage(), stream.produced());
-            }
+            stream_over(&mut attempt, &stream);
         }
         match step {
             Step::Hold => {
@@ -267,7 +282,6 @@ impl Provider {
                 Action::Pause
             }
             Step::Begin(out) => {
-                attempt.end(Outcome::Ok, Some(status));
                 host::replace_body(Side::Response, body_size, &out);
                 deliver(
                     &attempt,
@@ -305,10 +319,8 @@ impl Provider {
             return Action::Continue;
         }
         let _ = stream.take(attempt, status, b"", true);
-        if stream.complete() {
-            attempt.settle(stream.usage(), stream.produced(), host::now_ns());
-        } else {
-            attempt.settle_late(stream.usage(), stream.produced());
+        stream_over(attempt, &stream);
+        if !stream.complete() {
             host::reset();
         }
         Action::Continue
@@ -362,7 +374,9 @@ impl Context for Provider {
         if let Some(known) = known.filter(|_| !answered && !left) {
             attempt.bill(&known);
         }
-        if !answered {
+        if answered {
+            attempt.stream_breaks();
+        } else {
             attempt.abandoned(status);
         }
         match (sent, answered || left) {
@@ -371,6 +385,18 @@ impl Context for Provider {
             (_, false) => {}
         }
         true
+    }
+}
+
+/// A stream that had begun is over, one way or the other.
+fn stream_over(attempt: &mut Attempt, stream: &Stream) {
+    if stream.complete() {
+        attempt.stream_ends(stream.usage(), stream.produced());
+    } else {
+        if !stream.excused() {
+            attempt.stream_breaks();
+        }
+        attempt.settle_late(stream.usage(), stream.produced());
     }
 }
 

@@ -11,7 +11,9 @@ use super::gateway::Gateway;
 use super::provider::Provider;
 use super::router::Router;
 use crate::config::{Config, ConfigError, ProviderSeat};
+use crate::host::{self, SharedData};
 use crate::provider::Protocol;
+use crate::vitals::Notebook;
 
 /// A new root context; which seat it is turns out when it is configured.
 pub fn root() -> Box<dyn RootContext> {
@@ -25,7 +27,7 @@ struct Root {
 enum Seat {
     Unconfigured,
     Router(Rc<Gateway>),
-    Provider(Rc<ProviderSeat>, &'static Protocol),
+    Provider(Rc<ProviderSeat>, &'static Protocol, Rc<Notebook>),
 }
 
 impl Root {
@@ -37,7 +39,7 @@ impl Root {
             b"provider" => {
                 let seat = ProviderSeat::from_json(&plugin)?;
                 let protocol = Protocol::find(&seat.protocol).ok_or_else(|| ConfigError::new("protocol", "not in the registry"))?;
-                Ok(Seat::Provider(Rc::new(seat), protocol))
+                Ok(Seat::Provider(Rc::new(seat), protocol, Rc::default()))
             }
             _ => Err(ConfigError::new("vm_config.configuration", "expected the string router or provider")),
         }
@@ -60,6 +62,14 @@ impl RootContext for Root {
         }
     }
 
+    /// Asked for when an observation has to wait; see [`Notebook`].
+    fn on_tick(&mut self) {
+        host::tick_every(0);
+        if let Seat::Provider(_, _, notebook) = &self.seat {
+            notebook.flush(&SharedData, host::now_ms());
+        }
+    }
+
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
@@ -67,7 +77,7 @@ impl RootContext for Root {
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.seat {
             Seat::Router(gateway) => Box::new(Router::new(Rc::clone(gateway), id)),
-            Seat::Provider(seat, protocol) => Box::new(Provider::new(Rc::clone(seat), protocol)),
+            Seat::Provider(seat, protocol, notebook) => Box::new(Provider::new(Rc::clone(seat), protocol, Rc::clone(notebook))),
             Seat::Unconfigured => Box::new(Refuse),
         })
     }

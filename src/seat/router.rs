@@ -17,7 +17,7 @@ use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
 use crate::config::workspace::KeyIndex;
 use crate::handoff::{End, Plan, Trail, key};
-use crate::host::{self, Side};
+use crate::host::{self, SharedData, Side};
 use crate::ledger::headers::headers;
 use crate::openai::Endpoint;
 use crate::rejection::Rejection;
@@ -105,9 +105,10 @@ impl Router {
         host::set_state(key::WORKSPACE, caller.workspace.id.as_bytes());
         host::set_state(key::KEY, caller.key.id.as_bytes());
         let catalog = &gateway.config.catalog;
+        let vitals = || gateway.vitals.fresh(&SharedData, host::now_ns());
         let endpoint = match entry {
-            Entry::Healthz | Entry::Models => return Ok(self.answer(&models::list(catalog, &caller))),
-            Entry::Model(id) => return Ok(self.answer(&models::retrieve(catalog, &caller, &id)?)),
+            Entry::Healthz | Entry::Models => return Ok(self.answer(&models::list(catalog, &caller, &vitals()))),
+            Entry::Model(id) => return Ok(self.answer(&models::retrieve(catalog, &caller, &id, &vitals())?)),
             Entry::Usage => return Ok(self.answer(&usage::report(&caller, gateway.account(key), host::now_ns()))),
             Entry::Call(endpoint) => endpoint,
         };

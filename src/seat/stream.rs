@@ -1,6 +1,7 @@
 //! A streamed answer in the provider seat: bytes of the provider in, bytes for the client out.
 
 use super::attempt::Attempt;
+use super::witness::is_excused;
 use crate::framing::{Broken, Decoder, Framing};
 use crate::host;
 use crate::openai::Usage;
@@ -21,6 +22,8 @@ pub(super) struct Stream {
     begun: bool,
     over: bool,
     complete: bool,
+    /// Whether an error ended it that the caller brought about.
+    excused: bool,
 }
 
 /// What the seat has to do next.
@@ -53,6 +56,7 @@ impl Stream {
             begun: false,
             over: false,
             complete: false,
+            excused: false,
         }
     }
 
@@ -91,8 +95,9 @@ impl Stream {
                 return Step::Hold;
             }
             Err(fault) if !self.begun && progress == Progress::Preamble => return Step::Fail(fault),
-            Err(_) => {
+            Err(fault) => {
                 self.over = true;
+                self.excused = is_excused(&fault);
                 write_data(stream_interrupted(), &mut out);
             }
         }
@@ -112,6 +117,11 @@ impl Stream {
     /// Whether the answer came to its proper end.
     pub(super) fn complete(&self) -> bool {
         self.complete
+    }
+
+    /// Whether it broke off by an error that the caller brought about.
+    pub(super) fn excused(&self) -> bool {
+        self.excused
     }
 
     /// Whether nothing more of the answer can come.

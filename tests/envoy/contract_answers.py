@@ -148,7 +148,8 @@ EMBEDDINGS = [
     vectors("auto chooses an embedding model", lambda scene: scene.embed(model="auto"), lambda body: body["model"] == "text-embedding-3-small"),
 ]
 
-MODEL = {"id", "object", "created", "owned_by", "provider", "kind", "context_window", "input_per_m", "output_per_m", "health"}
+MODEL = {"id", "object", "created", "owned_by", "provider", "kind", "context_window", "input_per_m", "output_per_m", "health",
+         "success_rate", "latency"}
 LISTED = [
     Row("models are listed", 200, lambda scene: scene.get("/v1/models"), headers={"content-type": "application/json"}, body=lambda body:
         body["object"] == "list" and {model["id"] for model in body["data"]} == {*PROVIDER_OF, "text-embedding-3-small"}),

@@ -43,7 +43,12 @@ unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Statu
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_set_tick_period_milliseconds(_: u32) -> Status {
+extern "C" fn proxy_set_tick_period_milliseconds(ms: u32) -> Status {
+    vm(|vm| {
+        // The timer is the root context's, whoever sets it.
+        let root = vm.roots.get(&vm.active).copied().unwrap_or(vm.active);
+        if ms > 0 { vm.ticks.insert(root, ms) } else { vm.ticks.remove(&root) }
+    });
     Status::Ok
 }
 

@@ -23,6 +23,7 @@ impl Bare {
         let id = vm(|vm| {
             let id = vm.context();
             vm.streams.insert(id, Stream::new(state));
+            vm.roots.insert(id, root);
             id
         });
         enter(id, "create_http_context", |id| proxy_on_context_create(id, root));
@@ -78,6 +79,9 @@ impl Bare {
     /// `on_delete`; nothing may follow.
     pub fn delete(self) {
         enter(self.id, "on_delete", |id| proxy_on_delete(id));
-        vm(|vm| vm.streams.remove(&self.id));
+        vm(|vm| {
+            vm.streams.remove(&self.id);
+            vm.roots.remove(&self.id);
+        });
     }
 }

@@ -84,6 +84,13 @@ impl Call<'_> {
     }
 
     pub(super) fn end(mut self, finish: Finish) -> Answer {
+        if finish == Finish::Left {
+            // Envoy's DOWNSTREAM_CONNECTION_TERMINATION.
+            let flags = (1_u64 << 14).to_le_bytes().to_vec();
+            for seat in [Some(&self.client), self.provider.as_ref()].into_iter().flatten() {
+                seat.property("response\0flags", flags.clone());
+            }
+        }
         self.client.log();
         self.client.done();
         self.client.delete();

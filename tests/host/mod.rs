@@ -36,6 +36,7 @@ use vm::{enter, initialize, vm};
 unsafe extern "C" {
     safe fn proxy_on_context_create(context: u32, root: u32);
     safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
+    safe fn proxy_on_tick(context: u32);
     safe fn proxy_on_configure(context: u32, size: usize) -> bool;
 }
 
@@ -85,6 +86,25 @@ pub fn log() -> Vec<String> {
 /// Milliseconds since 1970 on the filter's clock.
 pub fn now_ms() -> u64 {
     vm(|vm| vm.now / 1_000_000)
+}
+
+/// Forgets what the seats share: Envoy has been restarted.
+pub fn forget_shared_data() {
+    vm(|vm| vm.shared.clear());
+}
+
+/// Lets time pass without a tick.
+pub fn pass_ms(ms: u64) {
+    vm(|vm| vm.now += ms * 1_000_000);
+}
+
+/// Lets the time pass that the next tick takes, and ticks; returns how long that was, `None` if nobody wants
+/// one.
+pub fn tick() -> Option<u64> {
+    let (root, ms) = vm(|vm| vm.ticks.iter().map(|(root, ms)| (*root, u64::from(*ms))).min_by_key(|(_, ms)| *ms))?;
+    pass_ms(ms);
+    enter(root, "on_tick", |id| proxy_on_tick(id));
+    Some(ms)
 }
 
 impl Gateway {

@@ -38,6 +38,10 @@ pub struct Vm {
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// Metrics; the id is the position.
     pub metrics: Vec<(MetricType, Vec<u8>, u64)>,
+    /// Milliseconds between the ticks each root context asked for, by its id; not there if it wants none.
+    pub ticks: BTreeMap<u32, u32>,
+    /// The root context of each HTTP context.
+    pub roots: BTreeMap<u32, u32>,
     /// The context hostcalls are about.
     pub active: u32,
     /// HTTP contexts by id.
@@ -57,6 +61,8 @@ impl Default for Vm {
             plugin_configuration: Vec::new(),
             shared: BTreeMap::new(),
             metrics: Vec::new(),
+            ticks: BTreeMap::new(),
+            roots: BTreeMap::new(),
             active: 0,
             streams: BTreeMap::new(),
             effects: Vec::new(),

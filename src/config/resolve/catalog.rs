@@ -25,7 +25,7 @@ pub(super) fn catalog(document: &Document) -> Checked<Catalog> {
     }
     for (i, model) in document.models.iter().enumerate() {
         let path = format!("models[{i}]");
-        let model = self::model(&path, model, &catalog.providers)?;
+        let model = self::model(&path, model, &catalog.providers, catalog.deployments().count())?;
         let index = ModelIndex(catalog.models.len());
         if catalog.by_id.insert(model.id.clone(), index).is_some() {
             return err(format!("{path}.id"), format!("`{}` stands twice in the catalogue", model.id));
@@ -77,7 +77,8 @@ fn place(path: &str, provider: &document::Provider) -> Checked<Place> {
 const WORD: &str = "1 to 64 ASCII letters, digits, `-`, `.` and `_`, not only dots";
 const PROJECT: &str = "1 to 64 ASCII letters, digits, `-`, `.`, `_` and `:`, not only dots";
 
-fn model(path: &str, model: &document::Model, providers: &[Provider]) -> Checked<Model> {
+/// `before` is how many deployments the models before it have.
+fn model(path: &str, model: &document::Model, providers: &[Provider], before: usize) -> Checked<Model> {
     if model.id.is_empty() || model.id == "auto" || model.id.len() > 128 || !model.id.bytes().all(|b| b.is_ascii_graphic()) {
         return err(format!("{path}.id"), "1 to 128 visible ASCII characters, and not `auto`");
     }
@@ -116,7 +117,7 @@ fn model(path: &str, model: &document::Model, providers: &[Provider]) -> Checked
         let latency = deployment.latency.or(model.latency);
         latency.map_or(Ok(()), |l| latency_figures(&format!("{at}.latency"), l))?;
         let priority = deployment.priority.unwrap_or(u32::try_from(i).unwrap_or(u32::MAX));
-        deployments.push(Deployment { provider, model: deployment.model.clone(), latency, priority });
+        deployments.push(Deployment { provider, model: deployment.model.clone(), latency, priority, position: before + i });
     }
     let quality = quality(&format!("{path}.quality"), model)?;
     let sensitivity = model.sensitivity.unwrap_or(1.0 - quality.default);
