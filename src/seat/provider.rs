@@ -149,7 +149,7 @@ impl Provider {
 
     fn translate(&mut self, mut attempt: Attempt, body_size: usize) -> Action {
         let body = host::body(Side::Request, 0, body_size);
-        let translated = match (core::str::from_utf8(&body), attempt.call()) {
+        let translated = match (simdutf8::basic::from_utf8(&body), attempt.call()) {
             (Ok(text), Some(call)) => self.codec.request(&call, text),
             _ => Err(Failed::caller("the body was lost on its way")),
         };

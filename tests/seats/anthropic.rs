@@ -8,9 +8,14 @@ use super::host::{Answer, End, Finish, Gateway, Reply, Request};
 const TEXTS: [&str; 3] = ["Grüße, ", "世界 ", "😀"];
 
 fn message() -> String {
+    message_saying(&TEXTS.concat())
+}
+
+/// An answer of Anthropic's with this text.
+pub fn message_saying(text: &str) -> String {
     json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
-        "content": [{"type": "text", "text": TEXTS.concat()}], "stop_reason": "end_turn", "stop_sequence": null,
+        "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
         "usage": {"input_tokens": 9, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 0, "output_tokens": 4},
     })
     .to_string()

@@ -116,6 +116,35 @@ fn a_request_is_the_same_however_it_is_cut() {
     }
 }
 
+/// A body is read from and written to Envoy in pieces; at their seams nothing may be lost or stand twice.
+#[test]
+fn a_long_text_arrives_whole_in_a_request_and_in_an_answer() {
+    let mut document = document();
+    for model in 0..2 {
+        document["models"][model]["context_window"] = json!(8_000_000);
+    }
+    for (model, pointer, reply) in [
+        ("gpt-4o", "/messages/0/content", completion as fn(&str) -> String),
+        ("claude-sonnet", "/messages/0/content/0/text", super::anthropic::message_saying),
+    ] {
+        for bytes in [60_000, 65_536, 131_072, 200_000, 1_048_576] {
+            let text: String = (0..).flat_map(|n: u64| format!("{n} ").into_bytes()).take(bytes).map(char::from).collect();
+            for request in [
+                json!({"model": model, "messages": [{"role": "user", "content": text}]}).to_string(),
+                format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}],"model":"{model}"}}"#),
+            ] {
+                let mut gateway = Gateway::start(&document);
+                gateway.will(if model == "gpt-4o" { "openai" } else { "anthropic" }, Reply::json(200, reply(&text)));
+                let answer = gateway.call(Request::chat(request).in_pieces_of(16_384));
+                let received = gateway.only_received();
+                assert!(received.json().pointer(pointer) == Some(&json!(text)), "{model} {bytes}");
+                assert_eq!(received.headers.text("content-length"), Some(received.body.len().to_string().as_str()), "{model} {bytes}");
+                assert!(answer.json()["choices"][0]["message"]["content"] == json!(text), "{model} {bytes}");
+            }
+        }
+    }
+}
+
 #[test]
 fn trailers_of_the_client_do_not_reach_a_provider() {
     let mut gateway = gateway();

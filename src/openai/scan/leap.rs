@@ -35,17 +35,16 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Behind the quote that ends a string.
-fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let rest = bytes.get(at..)?;
-        let found = memchr::memchr2(b'"', b'\\', rest)?;
-        at += found + 1;
-        match rest.get(found) {
-            Some(b'"') => return Some(at),
-            _ => at += 1,
-        }
-    }
+/// Behind the quote that ends a string, whose text begins at `from`. Quotes inside are rarer than other escapes, so
+/// only quotes are looked for: one of the text's has an odd number of backslashes before it.
+fn end_of_string(bytes: &[u8], from: usize) -> Option<usize> {
+    let text = bytes.get(from..)?;
+    let mut quotes = memchr::memchr_iter(b'"', text);
+    let end = quotes.find(|quote| {
+        let before = text.get(..*quote).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })?;
+    Some(from + end + 1)
 }
 
 #[cfg(test)]
@@ -62,6 +61,9 @@ mod tests {
             "17 ,",
             "null}",
             r#"{"ü😀":"\n"}"#,
+            r#""\"" ,"#,
+            r#""\\","\\"]"#,
+            r#"["\\\"]","\"\\\\","\\\"\u0022\\"],"\""#,
         ] {
             assert_eq!(Scan::new(text).leap(), Scan::new(text).value(), "{text}");
         }
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_has_no_end() {
-        for text in ["[", r#"{"a"#, r#"["\"#, r#"[{}"#, ""] {
+        for text in ["[", r#"{"a"#, r#"["\"#, r#"["\""#, r#"["\\\"]"#, r#""\\\""#, r#"[{}"#, ""] {
             assert_eq!(Scan::new(text).leap(), Err(Stop::Truncated), "{text}");
         }
     }

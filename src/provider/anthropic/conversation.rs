@@ -14,11 +14,11 @@ use core::ops::Range;
 use super::part::{self, Place, cache_control};
 use super::said::Said;
 use super::{thinking, tools};
-use crate::openai::MAX_MESSAGES;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::{Halt, Object, elements_of_request, inner, is_blank};
+use crate::provider::translate::json::{Object, inner, is_blank};
+use crate::provider::translate::request::Messages;
 
 /// The turns written so far, and what was seen on the way.
 pub(super) struct Conversation<'a> {
@@ -74,7 +74,7 @@ const MESSAGES: Path<'static> = Path::root("messages");
 impl<'a> Conversation<'a> {
     /// Appends `[…]`, the value of `messages`, to `out`. `continues` says whether the model goes on with
     /// a last message of the assistant's.
-    pub(super) fn translate(out: Vec<u8>, messages: &'a str, continues: bool) -> Result<Self, Failed> {
+    pub(super) fn translate(out: Vec<u8>, messages: Messages<'a>, continues: bool) -> Result<Self, Failed> {
         let mut conversation = Self {
             out,
             system: Vec::new(),
@@ -93,12 +93,7 @@ impl<'a> Conversation<'a> {
             moved: 0,
         };
         conversation.out.push(b'[');
-        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index)))
-            .map_err(|halt| match halt {
-                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            })?;
+        messages.each(&mut |message, at| conversation.message(message, at))?;
         conversation.finish(continues)?;
         Ok(conversation)
     }

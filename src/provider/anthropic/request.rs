@@ -11,6 +11,7 @@ use crate::openai::members::encode;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::Object;
+use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
 /// Members that are translated. `model` and `stream` are known from the call, `stream_options`
@@ -67,9 +68,7 @@ pub(super) enum Host {
 
 /// The provider's body and the list of changes.
 pub(super) fn translate(host: Host, call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed> {
-    let Some(body_object) = Object::of_request(body) else {
-        return Err(Failed::caller("expected a JSON object"));
-    };
+    let Request { members: body_object, messages } = Request::read(body)?;
     let generation = Generation::of(call.model);
     let wish = Wish::read(&body_object)?;
     let mut out = Vec::with_capacity(body.len() + body.len() / 8 + GROWTH);
@@ -84,8 +83,7 @@ pub(super) fn translate(host: Host, call: &Call<'_>, body: &str) -> Result<(Vec<
         }
     }
     out.extend_from_slice(br#","messages":"#);
-    let messages = body_object.find("messages").ok_or_else(|| Path::root("messages").missing("an array of messages"))?;
-    let mut conversation = Conversation::translate(out, messages, generation.continues())?;
+    let mut conversation = Conversation::translate(out, messages?, generation.continues())?;
     let format = parameters::format(&body_object, &mut conversation.adjustments)?;
     if format == Format::JsonObject {
         part::text(&mut conversation, Place::System, JSON_ONLY, None);

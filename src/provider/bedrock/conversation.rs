@@ -7,11 +7,11 @@
 use super::family::Family;
 use super::part::{self, Marker, Place, cache_control};
 use super::{thinking, tools};
-use crate::openai::MAX_MESSAGES;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::{Halt, Object, elements, elements_of_request, inner, is_blank};
+use crate::provider::translate::json::{Halt, Object, elements, inner, is_blank};
+use crate::provider::translate::request::Messages;
 
 /// The turns written so far, and what was seen on the way.
 pub(super) struct Conversation<'a> {
@@ -70,7 +70,7 @@ const GO_ON: &[u8] = br#"{"text":"Continue."}"#;
 
 impl<'a> Conversation<'a> {
     /// Appends `[…]`, the value of `messages`, to `out`.
-    pub(super) fn translate(out: Vec<u8>, messages: &'a str, family: Family) -> Result<Self, Failed> {
+    pub(super) fn translate(out: Vec<u8>, messages: Messages<'a>, family: Family) -> Result<Self, Failed> {
         let mut conversation = Self {
             out,
             system: Vec::new(),
@@ -89,12 +89,7 @@ impl<'a> Conversation<'a> {
             moved: 0,
         };
         conversation.out.push(b'[');
-        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index)))
-            .map_err(|halt| match halt {
-                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            })?;
+        messages.each(&mut |message, at| conversation.message(message, at))?;
         conversation.finish()?;
         Ok(conversation)
     }

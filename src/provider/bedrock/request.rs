@@ -8,7 +8,7 @@ use super::part::{self, Place};
 use super::reasoning::{self, Circumstances};
 use super::tools::Plan;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::Object;
+use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
 /// Members that are translated. `model` and `stream` are in the path, `stream_options` has no meaning
@@ -58,17 +58,14 @@ const GROWTH: usize = 1024;
 
 /// The provider's body and the list of changes.
 pub(super) fn translate(call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed> {
-    let Some(body_object) = Object::of_request(body) else {
-        return Err(Failed::caller("expected a JSON object"));
-    };
+    let Request { members: body_object, messages } = Request::read(body)?;
     if body_object.find("n").is_some_and(|n| n != "1") {
         return Err(Path::root("n").unsupported("this model's provider gives one answer"));
     }
     let family = Family::of(call.model);
     let mut out = Vec::with_capacity(body.len() + body.len() / 8 + GROWTH);
     out.extend_from_slice(br#"{"messages":"#);
-    let messages = body_object.find("messages").ok_or_else(|| Path::root("messages").missing("an array of messages"))?;
-    let mut conversation = Conversation::translate(out, messages, family)?;
+    let mut conversation = Conversation::translate(out, messages?, family)?;
     let format = parameters::format(&body_object, family, &mut conversation.adjustments)?;
     if format == Format::JsonObject {
         part::text(&mut conversation, Place::System, JSON_ONLY);

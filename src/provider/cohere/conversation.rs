@@ -2,12 +2,12 @@
 //! the same, and so are most contents.
 
 use super::tools;
-use crate::openai::MAX_MESSAGES;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::{Halt, Object, elements, elements_of_request, inner};
+use crate::provider::translate::json::{Halt, Object, elements, inner};
 use crate::provider::translate::media::{data_uri, is_web};
+use crate::provider::translate::request::Messages;
 
 /// The messages written so far.
 pub(super) struct Conversation {
@@ -34,16 +34,10 @@ const SYSTEM: &str = "system";
 
 impl Conversation {
     /// Appends `[…]`, the value of `messages`, to `out`.
-    pub(super) fn translate(out: Vec<u8>, messages: &str, thinks: bool) -> Result<Self, Failed> {
+    pub(super) fn translate(out: Vec<u8>, messages: Messages<'_>, thinks: bool) -> Result<Self, Failed> {
         let mut to = Self { out, adjustments: Adjustments::default(), thinks, any: false, instruction: None };
         to.out.push(b'[');
-        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'_>| to.message(&message, MESSAGES.index(index))).map_err(
-            |halt| match halt {
-                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            },
-        )?;
+        messages.each(&mut |message, at| to.message(message, at))?;
         if !to.any {
             return Err(MESSAGES.expected("a message that is not empty"));
         }

@@ -4,8 +4,8 @@ use super::conversation::Conversation;
 use super::{parameters, tools};
 use crate::openai::members::encode;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::Object;
 use crate::provider::translate::parameters::{is_neutral, member};
+use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
 /// Members that are translated. `model` and `stream` are known from the call, and `stream_options`
@@ -38,9 +38,7 @@ const GROWTH: usize = 1024;
 
 /// The provider's body and the list of changes.
 pub(super) fn translate(call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed> {
-    let Some(body_object) = Object::of_request(body) else {
-        return Err(Failed::caller("expected a JSON object"));
-    };
+    let Request { members: body_object, messages } = Request::read(body)?;
     if body_object.find("n").is_some_and(|n| n != "1") {
         return Err(Path::root("n").unsupported("this model's provider gives one answer"));
     }
@@ -48,8 +46,7 @@ pub(super) fn translate(call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<Str
     out.extend_from_slice(br#"{"model":"#);
     encode(call.model, &mut out);
     out.extend_from_slice(br#","messages":"#);
-    let messages = body_object.find("messages").ok_or_else(|| Path::root("messages").missing("an array of messages"))?;
-    let Conversation { mut out, mut adjustments, .. } = Conversation::translate(out, messages, parameters::thinks(call.model))?;
+    let Conversation { mut out, mut adjustments, .. } = Conversation::translate(out, messages?, parameters::thinks(call.model))?;
     tools::write(&body_object, &mut adjustments, &mut out)?;
     parameters::write(&body_object, &mut adjustments, &mut out)?;
     parameters::format(&body_object, &mut adjustments, &mut out)?;

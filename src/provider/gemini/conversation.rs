@@ -13,12 +13,12 @@ use super::Service;
 use super::generation::Generation;
 use super::part;
 use super::tools;
-use crate::openai::MAX_MESSAGES;
 use crate::openai::members::decode;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
-use crate::provider::translate::json::{Halt, Object, elements, elements_of_request, inner};
+use crate::provider::translate::json::{Halt, Object, elements, inner};
+use crate::provider::translate::request::Messages;
 
 /// Where a part stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ const UNSIGNED: &str = r#""skip_thought_signature_validator""#;
 
 impl<'a> Conversation<'a> {
     /// Appends `[…]`, the value of `contents`, to `out`.
-    pub(super) fn translate(out: Vec<u8>, service: Service, generation: Generation, messages: &'a str) -> Result<Self, Failed> {
+    pub(super) fn translate(out: Vec<u8>, service: Service, generation: Generation, messages: Messages<'a>) -> Result<Self, Failed> {
         let mut conversation = Self {
             out,
             system: Vec::new(),
@@ -81,12 +81,7 @@ impl<'a> Conversation<'a> {
             moved: 0,
         };
         conversation.out.push(b'[');
-        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'a>| conversation.message(&message, MESSAGES.index(index)))
-            .map_err(|halt| match halt {
-                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            })?;
+        messages.each(&mut |message, at| conversation.message(message, at))?;
         conversation.finish()?;
         Ok(conversation)
     }

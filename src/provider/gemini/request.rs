@@ -10,6 +10,7 @@ use super::tools;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Object, write_dense};
+use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
 /// Members that are translated. `model` and `stream` are in the path, `stream_options` has no meaning
@@ -48,17 +49,14 @@ const GROWTH: usize = 1024;
 
 /// The provider's body and the list of changes.
 pub(in crate::provider) fn translate(service: Service, call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<String>), Failed> {
-    let Some(body_object) = Object::of_request(body) else {
-        return Err(Failed::caller("expected a JSON object"));
-    };
+    let Request { members: body_object, messages } = Request::read(body)?;
     if body_object.find("n").is_some_and(|n| n != "1") {
         return Err(Path::root("n").unsupported("this model's provider gives one answer"));
     }
     let generation = Generation::of(call.model);
     let mut out = Vec::with_capacity(body.len() + body.len() / 8 + GROWTH);
     out.extend_from_slice(br#"{"contents":"#);
-    let messages = body_object.find("messages").ok_or_else(|| Path::root("messages").missing("an array of messages"))?;
-    let mut conversation = Conversation::translate(out, service, generation, messages)?;
+    let mut conversation = Conversation::translate(out, service, generation, messages?)?;
     let mut format = parameters::format(&body_object, &mut conversation.adjustments)?;
     let mut tools = Vec::new();
     let has_tools = tools::write(&body_object, &mut conversation.adjustments, &mut tools)?;

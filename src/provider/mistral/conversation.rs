@@ -3,9 +3,9 @@
 //! followed by the assistant, and the last word is the user's or a tool's.
 
 use super::{id, part, tools};
-use crate::openai::MAX_MESSAGES;
 use crate::provider::Failed;
 use crate::provider::translate::json::{Halt, Object, elements_of_request, inner};
+use crate::provider::translate::request::Messages;
 use crate::provider::translate::{Adjustments, Path};
 
 /// The messages written so far.
@@ -59,17 +59,11 @@ const MESSAGES: Path<'static> = Path::root("messages");
 
 impl Conversation {
     /// Appends `[…]`, the value of `messages`, to `out`.
-    pub(super) fn translate(mut out: Vec<u8>, messages: &str, thinks: bool) -> Result<Self, Failed> {
+    pub(super) fn translate(mut out: Vec<u8>, messages: Messages<'_>, thinks: bool) -> Result<Self, Failed> {
         out.push(b'[');
         let begin = out.len();
         let mut to = Self { out, adjustments: Adjustments::default(), thinks, begin, moved: Vec::new(), last: None };
-        elements_of_request(messages, MAX_MESSAGES, |index, message: Object<'_>| to.message(&message, MESSAGES.index(index))).map_err(
-            |halt| match halt {
-                Halt::NotAnArray => MESSAGES.expected("an array of messages"),
-                Halt::Element(index) => MESSAGES.index(index).expected("an object"),
-                Halt::Visitor(failed) => failed,
-            },
-        )?;
+        messages.each(&mut |message, at| to.message(message, at))?;
         to.finish()?;
         Ok(to)
     }

@@ -20,12 +20,17 @@ impl<'a> Object<'a> {
         Self::take(&mut scan).filter(|_| scan.end().is_ok())
     }
 
-    /// The object that is the body of a request, whose syntax the router seat has checked: it is not checked
-    /// once more, which would be most of the time that a long conversation takes.
-    pub(in crate::provider) fn of_request(text: &'a str) -> Option<Self> {
-        let mut scan = Scan::new(text);
-        let all = members(&mut scan, Scan::leap)?;
-        scan.end().is_ok().then_some(Self(all))
+    /// The next value, if it is an object. `value` is told the name of every member, and has to go over it.
+    #[inline(never)]
+    pub(super) fn take_with(scan: &mut Scan<'a>, value: &mut dyn FnMut(&mut Scan<'a>, &str) -> Result<&'a str, Stop>) -> Option<Self> {
+        let mut all = Vec::with_capacity(4);
+        let outcome = scan.object(|scan, name| {
+            let name = decode(name).filter(|_| all.len() < MAX_MEMBERS).ok_or(Stop::TooDeep)?;
+            let value = value(scan, &name)?;
+            all.push((name, value));
+            Ok::<_, Stop>(())
+        });
+        outcome.is_ok().then_some(Self(all))
     }
 
     /// The first member of this name; `null` counts as absent, as in both APIs.
@@ -71,21 +76,9 @@ pub(in crate::provider) trait Element<'a>: Sized {
 }
 
 impl<'a> Element<'a> for Object<'a> {
-    #[inline(never)]
     fn take(scan: &mut Scan<'a>) -> Option<Self> {
-        members(scan, Scan::value).map(Self)
+        Self::take_with(scan, &mut |scan, _| scan.value())
     }
-}
-
-/// The members of the next value, if it is an object.
-fn members<'a>(scan: &mut Scan<'a>, value: fn(&mut Scan<'a>) -> Result<&'a str, Stop>) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
-    let mut all = Vec::with_capacity(4);
-    let outcome = scan.object(|scan, name| {
-        let name = decode(name).filter(|_| all.len() < MAX_MEMBERS).ok_or(Stop::TooDeep)?;
-        all.push((name, value(scan)?));
-        Ok::<_, Stop>(())
-    });
-    outcome.is_ok().then_some(all)
 }
 
 /// Any value, as written.
@@ -147,9 +140,8 @@ pub(in crate::provider) fn elements_of_request<'a, E>(
 struct Checked<'a>(Object<'a>);
 
 impl<'a> Element<'a> for Checked<'a> {
-    #[inline(never)]
     fn take(scan: &mut Scan<'a>) -> Option<Self> {
-        members(scan, Scan::leap).map(|all| Self(Object(all)))
+        Object::take_with(scan, &mut |scan, _| scan.leap()).map(Self)
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod json;
 pub(super) mod media;
 pub(super) mod parameters;
 mod path;
+pub(super) mod request;
 
 pub(super) use adjustments::Adjustments;
 pub(super) use path::Path;

@@ -3,7 +3,7 @@
 use super::*;
 
 fn translated(messages: &str) -> Result<(String, String, Vec<String>), Failed> {
-    let conversation = Conversation::translate(Vec::new(), messages, true)?;
+    let conversation = Conversation::translate(Vec::new(), Messages::read(messages), true)?;
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Ok((text(conversation.out), text(conversation.system), conversation.adjustments.into_list()))
 }
@@ -153,7 +153,7 @@ fn thoughts_come_back_before_texts_and_calls() {
         ),
     ] {
         let messages = format!("[{USER},{message},{result}]");
-        let conversation = Conversation::translate(Vec::new(), &messages, true).expect("turns");
+        let conversation = Conversation::translate(Vec::new(), Messages::read(&messages), true).expect("turns");
         let (out, thought) = (String::from_utf8(conversation.out).expect("UTF-8"), conversation.thought);
         let begin = format!(r#"[{USER_SENT},{{"role":"assistant","content":[{blocks}{{"type":"tool_use","#);
         assert!(out.starts_with(&begin), "{out}");
@@ -170,7 +170,7 @@ fn only_a_turn_that_begins_with_thoughts_counts_as_thought_through() {
         (format!("[{USER},{thought},{plain}]"), true),
         (format!("[{USER},{thought},{USER},{plain}]"), false),
     ] {
-        assert_eq!(Conversation::translate(Vec::new(), &messages, false).map(|c| c.thought), Ok(expected), "{messages}");
+        assert_eq!(Conversation::translate(Vec::new(), Messages::read(&messages), false).map(|c| c.thought), Ok(expected), "{messages}");
     }
 }
 
@@ -226,7 +226,7 @@ fn a_message_that_the_model_goes_on_with_has_no_thoughts() {
 fn a_last_message_of_the_assistants_is_what_the_model_takes() {
     let ends = |content: &str, continues: bool| {
         let messages = format!(r#"[{USER},{{"role":"assistant","content":{content}}}]"#);
-        let conversation = Conversation::translate(Vec::new(), &messages, continues).expect("turns");
+        let conversation = Conversation::translate(Vec::new(), Messages::read(&messages), continues).expect("turns");
         let out = String::from_utf8(conversation.out).expect("UTF-8");
         (out.strip_prefix(&format!("[{USER_SENT},")).map(str::to_owned), conversation.adjustments.into_list())
     };
@@ -267,6 +267,6 @@ fn a_turn_with_results_is_one_whatever_else_the_user_says() {
         (vec![USER, call, result, plain, USER], Ending::User),
     ] {
         let messages = format!("[{}]", messages.join(","));
-        assert_eq!(Conversation::translate(Vec::new(), &messages, true).map(|c| c.ending), Ok(expected), "{messages}");
+        assert_eq!(Conversation::translate(Vec::new(), Messages::read(&messages), true).map(|c| c.ending), Ok(expected), "{messages}");
     }
 }

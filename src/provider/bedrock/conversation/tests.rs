@@ -6,7 +6,7 @@ use crate::provider::bedrock::family::Family;
 const CLAUDE: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 fn translated(model: &str, messages: &str) -> Result<(String, String, Vec<String>), Failed> {
-    let conversation = Conversation::translate(Vec::new(), messages, Family::of(model))?;
+    let conversation = Conversation::translate(Vec::new(), Messages::read(messages), Family::of(model))?;
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Ok((text(conversation.out), text(conversation.system), conversation.adjustments.into_list()))
 }

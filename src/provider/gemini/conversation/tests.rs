@@ -7,7 +7,7 @@ fn translated(model: &str, messages: &str) -> Result<(String, String, Vec<String
 }
 
 fn translated_for(service: Service, model: &str, messages: &str) -> Result<(String, String, Vec<String>), Failed> {
-    let conversation = Conversation::translate(Vec::new(), service, Generation::of(model), messages)?;
+    let conversation = Conversation::translate(Vec::new(), service, Generation::of(model), Messages::read(messages))?;
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Ok((text(conversation.out), text(conversation.system), conversation.adjustments.into_list()))
 }

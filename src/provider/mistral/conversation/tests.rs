@@ -3,7 +3,7 @@
 use super::*;
 
 fn translated(messages: &str, thinks: bool) -> Result<(String, Vec<String>), Failed> {
-    let to = Conversation::translate(Vec::new(), messages, thinks)?;
+    let to = Conversation::translate(Vec::new(), Messages::read(messages), thinks)?;
     Ok((String::from_utf8(to.out).expect("UTF-8"), to.adjustments.into_list()))
 }
 
