@@ -5,6 +5,7 @@
 . "$(dirname "$0")/prelude.sh"
 
 scripts/build.sh
+step "build what times the decision" scripts/build-wasm.sh nr_decision
 step "build nr-bench" cargo build --release --locked --package nr-bench
 step "Envoy" scripts/tools.sh envoy
 ENVOY_BIN=$(find_envoy)

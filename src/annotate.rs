@@ -44,7 +44,7 @@ pub fn logged(plan: &rank::Plan<'_>, request: &Request<'_>) -> Vec<u8> {
         }
     }
     out.extend_from_slice(br#","needs":"#);
-    list(request.needs().names(), &mut out, |need, out| encode(need, out));
+    list(request.needs().names(), &mut out, encode);
     out.extend_from_slice(if request.stream() { br#","stream":true"# } else { br#","stream":false"# });
     if let Some(first) = plan.candidates.first() {
         out.extend_from_slice(br#","selected":"#);

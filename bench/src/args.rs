@@ -11,6 +11,7 @@ What is compared, in one go and with the same simulator as provider:
   envoy       bare Envoy: one route to one cluster, no filter
   filter      Envoy as `nr render envoy` configures it: both seats, all checks, key injection
   policies    the same for a workspace with limits, a budget and two guardrail rules
+Besides, how long the decision among 32 candidates takes in an Envoy that does nothing else.
 
 CPU time is that of the whole process by the kernel's nanosecond clock, less what it uses when idle,
 divided by the number of requests. The lanes take turns; a ratio is taken within a round, and the
@@ -20,6 +21,7 @@ Examples:
   nr-bench                          everything, about six minutes; figures also in target/bench/summary.json
   nr-bench --quick                  a look: few calls, two rounds; its figures are rough
   nr-bench --only chat_32k --rounds 15
+  nr-bench --only decision          how long deciding takes, in a few seconds
   nr-bench --no-translate           without the lanes through providers that speak other protocols
   nr-bench --check                  exit status 1 when a target is missed
 
@@ -37,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
 
-    /// Only this case: chat_1k, chat_32k, chat_1m or stream_40. Repeat it for more.
+    /// Only this case: chat_1k, chat_32k, chat_1m, stream_40 or decision. Repeat it for more.
     #[arg(long, value_name = "CASE")]
     pub(crate) only: Vec<String>,
 
@@ -65,6 +67,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
 
+    /// The module that times the decision [default: nr_decision.wasm in the build directory].
+    #[arg(long, value_name = "FILE")]
+    decides: Option<PathBuf>,
+
     /// The program that renders the configuration [default: beside this one].
     #[arg(long, value_name = "FILE")]
     nr: Option<PathBuf>,
@@ -85,6 +91,7 @@ pub(crate) struct Places {
     /// What that Envoy says it is.
     pub(crate) envoy_version: String,
     pub(crate) wasm: PathBuf,
+    pub(crate) decides: PathBuf,
     pub(crate) nr: PathBuf,
     pub(crate) simulator: PathBuf,
     pub(crate) out: PathBuf,
@@ -111,6 +118,12 @@ impl Args {
             envoy,
             envoy_version,
             wasm: found(&self.wasm, build.join("neural_router.wasm"), "the filter", "`make build` makes it")?,
+            decides: found(
+                &self.decides,
+                build.join("nr_decision.wasm"),
+                "what times the decision",
+                "`scripts/build-wasm.sh nr_decision` makes it",
+            )?,
             nr: found(&self.nr, beside.join("nr"), "nr", "`make build` makes it")?,
             simulator: found(&self.simulator, beside.join("nr-simulator"), "the simulator", "`make build` makes it")?,
             out: out.canonicalize().map_err(|error| format!("{}: {error}", out.display()))?,

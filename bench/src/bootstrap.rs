@@ -81,7 +81,8 @@ pub(crate) fn document(ports: Ports, providers: &Providers, key_file: &Path) -> 
     })
 }
 
-fn workspace(id: &str, key: &str) -> Value {
+/// A workspace that may use every model, without limits.
+pub(crate) fn workspace(id: &str, key: &str) -> Value {
     json!({"id": id, "keys": [{"id": "load", "sha256": hex(&Sha256::digest(key))}], "models": ["*"]})
 }
 
@@ -129,9 +130,19 @@ pub(crate) struct Made {
 pub(crate) fn with_filter(name: &str, made: &Made, ports: Ports, providers: &Providers, extras: Extras) -> Result<Value, String> {
     let key_file = made.folder.join("provider.key");
     write(&key_file, PROVIDER_KEY)?;
+    let mut bootstrap = rendered(name, made, &document(ports, providers, &key_file))?;
+    if !extras.access_log
+        && let Some(manager) = bootstrap.pointer_mut(MANAGER).and_then(Value::as_object_mut)
+    {
+        manager.remove("access_log");
+    }
+    Ok(told_to_time_its_loop(bootstrap, extras))
+}
+
+/// What `nr render envoy` makes of a configuration.
+pub(crate) fn rendered(name: &str, made: &Made, document: &Value) -> Result<Value, String> {
     let config = made.folder.join(format!("{name}.yaml"));
-    let text =
-        serde_yaml_ng::to_string(&document(ports, providers, &key_file)).map_err(|error| format!("{}: {error}", config.display()))?;
+    let text = serde_yaml_ng::to_string(document).map_err(|error| format!("{}: {error}", config.display()))?;
     write(&config, &text)?;
     let output = Command::new(&made.nr)
         .args(["render", "envoy", "--config"])
@@ -145,17 +156,13 @@ pub(crate) fn with_filter(name: &str, made: &Made, ports: Ports, providers: &Pro
     if !output.status.success() {
         return Err(format!("`nr render envoy --config {}` failed: {}", config.display(), String::from_utf8_lossy(&output.stderr).trim()));
     }
-    let mut bootstrap: Value =
-        serde_yaml_ng::from_slice(&output.stdout).map_err(|error| format!("what `nr render envoy` printed is not YAML: {error}"))?;
-    if !extras.access_log
-        && let Some(manager) = bootstrap.pointer_mut(MANAGER).and_then(Value::as_object_mut)
-    {
-        manager.remove("access_log");
-    }
-    Ok(told_to_time_its_loop(bootstrap, extras))
+    serde_yaml_ng::from_slice(&output.stdout).map_err(|error| format!("what `nr render envoy` printed is not YAML: {error}"))
 }
 
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+
+/// The plugin in the router seat.
+pub(crate) const ROUTER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
 
 /// The bootstrap of the bare Envoy: one route to one static cluster. The access log, if any, is that of `rendered`.
 pub(crate) fn bare(rendered: &Value, ports: Ports, provider: SocketAddr, extras: Extras) -> Value {

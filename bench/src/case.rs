@@ -1,6 +1,7 @@
 //! What is measured: four kinds of call, how many of them make a round, and the ratio to reach.
 
 use crate::body;
+use crate::decision;
 
 /// One kind of call.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Case {
     pub(crate) fn named(name: &str) -> Result<&'static Self, String> {
         CASES.iter().find(|case| case.name == name).ok_or_else(|| {
             let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
-            format!("no case `{name}`; there are {}", names.join(", "))
+            format!("no case `{name}`; there are {} and {}", names.join(", "), decision::NAME)
         })
     }
 

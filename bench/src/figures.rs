@@ -42,6 +42,36 @@ impl Quantiles {
     }
 }
 
+/// How long pieces of work took that are too short for [`Quantiles`], in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Percentiles {
+    pub(crate) p50_us: f64,
+    pub(crate) p90_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) max_us: f64,
+}
+
+impl Percentiles {
+    pub(crate) fn of(times_us: &[f64]) -> Self {
+        let mut times = times_us.to_vec();
+        times.sort_by(f64::total_cmp);
+        let at = |percent: usize| times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default();
+        Self { p50_us: at(50), p90_us: at(90), p99_us: at(99), max_us: at(100) }
+    }
+
+    /// The median of each figure over some rounds; of the longest times the longest.
+    pub(crate) fn middle(rounds: impl Iterator<Item = Self>) -> Self {
+        let rounds: Vec<Self> = rounds.collect();
+        let spread = |figure: fn(&Self) -> f64| Spread::of(rounds.iter().map(figure));
+        Self {
+            p50_us: spread(|round| round.p50_us).median,
+            p90_us: spread(|round| round.p90_us).median,
+            p99_us: spread(|round| round.p99_us).median,
+            max_us: spread(|round| round.max_us).max,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +80,14 @@ mod tests {
     fn the_median_of_an_even_count_lies_between_the_middle_two() {
         assert_eq!(Spread::of([4.0, 1.0, 3.0]), Spread { median: 3.0, min: 1.0, max: 4.0 });
         assert_eq!(Spread::of([4.0, 1.0, 3.0, 2.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+    }
+
+    #[test]
+    fn percentiles_of_rounds_are_in_the_middle_and_the_longest_time_is_of_any() {
+        let round = |scale: f64| Percentiles::of(&(1..=200).rev().map(|time| f64::from(time) * scale).collect::<Vec<_>>());
+        assert_eq!(round(1.0), Percentiles { p50_us: 100.0, p90_us: 180.0, p99_us: 198.0, max_us: 200.0 });
+        let middle = Percentiles::middle([1.0, 4.0, 2.0].map(round).into_iter());
+        assert_eq!(middle, Percentiles { p50_us: 200.0, p90_us: 360.0, p99_us: 396.0, max_us: 800.0 });
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::case::GUARDED_TARGET_US;
 use crate::cpu::Cores;
-use crate::figures::Spread;
+use crate::decision::{self, Decision};
+use crate::figures::{Percentiles, Spread};
 use crate::first_event::{self, Times};
 use crate::lane::Lane;
 use crate::longest::{self, Longest};
@@ -22,6 +23,8 @@ pub(crate) struct Findings {
     pub(crate) guarded: Option<Measured>,
     pub(crate) first_event: Option<BTreeMap<Lane, Times>>,
     pub(crate) longest: Longest,
+    /// How long deciding takes, by the size of the prompt.
+    pub(crate) decisions: Vec<Decision>,
     /// CPU seconds per second of a process that is asked nothing.
     pub(crate) idle: BTreeMap<Lane, f64>,
     pub(crate) wasm_bytes: u64,
@@ -62,6 +65,7 @@ impl Findings {
             targets.push(Target { name: "first_event".to_owned(), value: added_ms, limit: first_event::TARGET_MS });
         }
         targets.extend(self.longest.iter().filter_map(|(case, lanes)| piece(case, lanes)));
+        targets.extend(self.decisions.iter().flat_map(decided));
         targets.push(Target { name: "wasm_kb".to_owned(), value: self.wasm_bytes as f64 / 1e3, limit: WASM_BYTES as f64 / 1e3 });
         targets
     }
@@ -116,6 +120,13 @@ pub(crate) fn added_us(guarded: &Measured) -> Spread {
 /// The longest piece of work of a case.
 pub(crate) fn piece(case: &str, lanes: &BTreeMap<Lane, f64>) -> Option<Target> {
     Some(Target { name: format!("longest {case}"), value: *lanes.get(&Lane::Filter)?, limit: longest::TARGET_MS })
+}
+
+/// What half of the decisions take at most, and all but a hundredth, in microseconds.
+pub(crate) fn decided(decision: &Decision) -> [Target; 2] {
+    let Percentiles { p50_us, p99_us, .. } = decision.decision;
+    let target = |of: &str, value: f64, limit: f64| Target { name: format!("decision {} {of}", decision.size()), value, limit };
+    [target("p50", p50_us, decision::TARGET_P50_US), target("p99", p99_us, decision::TARGET_P99_US)]
 }
 
 /// On what it was measured.

@@ -7,10 +7,11 @@
 //!
 //! args ── stack ──┬── rounds        CPU time per request, latency        ──┐
 //!  what   start   ├── first_event   time to first event                  ──┼── findings ── report, summary
-//!                 └── longest       longest turn of a worker's loop      ──┘
+//!                 ├── longest       longest turn of a worker's loop      ──┤
+//!                 └── decision      how long deciding takes, in V8       ──┘
 //! ```
 //!
-//! `case` says what is measured and what is to be reached, `lane` what is sent on each way, `body`
+//! `case` says what is measured and what is to be reached, `lane` what is sent on each way, `body` and `prompts`
 //! what a request looks like. `load`, `client` and `framing` are the load generator, `bootstrap`
 //! what the Envoys are told, `cpu` and `process` what is asked of the kernel. Every response is
 //! checked; the first wrong one ends the run, since figures of failed calls mean nothing.
@@ -21,6 +22,7 @@ mod bootstrap;
 mod case;
 mod client;
 mod cpu;
+mod decision;
 mod figures;
 mod findings;
 mod first_event;
@@ -30,12 +32,14 @@ mod load;
 mod longest;
 mod plain;
 mod process;
+mod prompts;
 mod report;
 mod rounds;
 mod stack;
 mod summary;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -46,6 +50,7 @@ use clap::Parser;
 use cpu::Cores;
 use findings::{Findings, Machine};
 use lane::Lane;
+use longest::Longest;
 use rounds::Amount;
 use stack::{Envoys, Plan, Simulator, Stack};
 use wire::Wire;
@@ -96,69 +101,78 @@ async fn run(args: &Args, cores: Cores) -> Result<bool, String> {
         lanes.extend(Wire::ALL.map(Lane::Translate));
     }
     let amount = Amount { rounds: args.rounds(), divisor: if args.quick { 8 } else { 1 }, lanes };
-    let cases: Vec<&'static Case> = match args.only.as_slice() {
-        [] => CASES.iter().collect(),
-        names => names.iter().map(|name| Case::named(name)).collect::<Result<_, _>>()?,
-    };
+    let all = args.only.is_empty();
+    let names = args.only.iter().filter(|name| *name != decision::NAME);
+    let cases: Vec<&'static Case> =
+        if all { CASES.iter().collect() } else { names.map(|name| Case::named(name)).collect::<Result<_, _>>()? };
     let wasm_bytes = std::fs::metadata(&places.wasm).map_err(|error| format!("{}: {error}", places.wasm.display()))?.len();
     let made = Made { nr: places.nr, wasm: places.wasm, folder: places.out };
     let machine = Machine::ask(places.envoy_version, &cores);
-    let plan = Plan { envoy: places.envoy, simulator: places.simulator, made, workers: args.concurrency.into(), cores };
+    let (simulator, decides) = (places.simulator, places.decides);
+    let plan = Plan { envoy: places.envoy, simulator, made, decides, workers: args.concurrency.into(), cores };
     let say = |what: &str| eprintln!("{:6.1} s  {what}", began.elapsed().as_secs_f64());
 
-    say(&format!("starting simulator, bare Envoy, Envoy with the filter ({})", machine.pinning));
-    let stack = Stack::start(&plan, Extras { access_log: args.access_log, loop_times: false }).await?;
-    say("idle");
-    let idle = rounds::idle(&stack, &amount.lanes, Duration::from_millis(if args.quick { 300 } else { 2_000 })).await?;
-    let mut measured = Vec::new();
-    for case in &cases {
-        say(&format!("{}: {} rounds", case.name, amount.rounds));
-        measured.push(rounds::measure(&stack, case, &amount, &idle).await?);
-    }
-    let guarded = if args.only.is_empty() {
-        say(&format!("{}: {} rounds with and without guardrails", GUARDED.name, amount.rounds));
-        let amount = Amount { lanes: vec![Lane::Filter, Lane::Guarded], ..amount.clone() };
-        // The same process.
-        let idle = idle
-            .iter()
-            .filter(|(lane, _)| **lane == Lane::Filter)
-            .flat_map(|(_, used)| amount.lanes.iter().map(|lane| (*lane, *used)))
-            .collect();
-        Some(rounds::measure(&stack, &GUARDED, &amount, &idle).await?)
-    } else {
-        None
-    };
-    let first_event = if cases.iter().any(|case| case.stream) {
-        say("time to first event");
-        Some(first_event::measure(&stack, &amount).await?)
-    } else {
-        None
-    };
-    drop(stack);
-
-    say("longest piece of work (with two other Envoys, which time their event loops)");
-    let simulator = Simulator::start(&plan).await?;
-    let envoys = Envoys::start("longest", &plan, &simulator.providers, Extras { access_log: args.access_log, loop_times: true }).await?;
-    let longest = longest::measure(&simulator, &envoys, &cases, &amount).await?;
-    drop((envoys, simulator));
-
-    let seconds = began.elapsed().as_secs_f64();
-    let findings = Findings {
-        measured,
-        guarded,
-        first_event,
-        longest,
-        idle,
+    let mut findings = Findings {
+        measured: Vec::new(),
+        guarded: None,
+        first_event: None,
+        longest: Longest::new(),
+        decisions: Vec::new(),
+        idle: BTreeMap::new(),
         wasm_bytes,
         machine,
         amount,
         access_log: args.access_log,
         quick: args.quick,
-        seconds,
+        seconds: 0.0,
     };
+    if !cases.is_empty() {
+        calls(&mut findings, &cases, all, &plan, &say).await?;
+    }
+    if all || args.only.iter().any(|name| name == decision::NAME) {
+        say("the decision, in an Envoy that does nothing else");
+        findings.decisions = decision::measure(&plan, &findings.amount).await?;
+    }
+    findings.seconds = began.elapsed().as_secs_f64();
     let file = plan.made.folder.join("summary.json");
     bootstrap::write(&file, &format!("{:#}\n", summary::of(&findings)))?;
     print!("{}", report::of(&findings));
     say(&format!("figures are in {}", file.display()));
     Ok(findings.targets().iter().all(|target| target.met()))
+}
+
+/// What is told by calls through both Envoys.
+async fn calls(findings: &mut Findings, cases: &[&'static Case], all: bool, plan: &Plan, say: &dyn Fn(&str)) -> Result<(), String> {
+    let (amount, access_log) = (&findings.amount, findings.access_log);
+    say(&format!("starting simulator, bare Envoy, Envoy with the filter ({})", findings.machine.pinning));
+    let stack = Stack::start(plan, Extras { access_log, loop_times: false }).await?;
+    say("idle");
+    findings.idle = rounds::idle(&stack, &amount.lanes, Duration::from_millis(if findings.quick { 300 } else { 2_000 })).await?;
+    for case in cases {
+        say(&format!("{}: {} rounds", case.name, amount.rounds));
+        findings.measured.push(rounds::measure(&stack, case, amount, &findings.idle).await?);
+    }
+    if all {
+        say(&format!("{}: {} rounds with and without guardrails", GUARDED.name, amount.rounds));
+        let amount = Amount { lanes: vec![Lane::Filter, Lane::Guarded], ..amount.clone() };
+        // The same process.
+        let idle = findings
+            .idle
+            .iter()
+            .filter(|(lane, _)| **lane == Lane::Filter)
+            .flat_map(|(_, used)| amount.lanes.iter().map(|lane| (*lane, *used)))
+            .collect();
+        findings.guarded = Some(rounds::measure(&stack, &GUARDED, &amount, &idle).await?);
+    }
+    if cases.iter().any(|case| case.stream) {
+        say("time to first event");
+        findings.first_event = Some(first_event::measure(&stack, amount).await?);
+    }
+    drop(stack);
+
+    say("longest piece of work (with two other Envoys, which time their event loops)");
+    let simulator = Simulator::start(plan).await?;
+    let envoys = Envoys::start("longest", plan, &simulator.providers, Extras { access_log, loop_times: true }).await?;
+    findings.longest = longest::measure(&simulator, &envoys, cases, amount).await?;
+    Ok(())
 }

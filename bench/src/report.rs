@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::figures::{Quantiles, Spread};
-use crate::findings::{Findings, Target, WASM_BYTES, added_us, piece, policies as with_policies, ratio, translated};
+use crate::decision::CANDIDATES;
+use crate::figures::{Percentiles, Quantiles, Spread};
+use crate::findings::{Findings, Target, WASM_BYTES, added_us, decided, piece, policies as with_policies, ratio, translated};
 use crate::first_event::{INTERVAL_MS, TARGET_MS};
 use crate::lane::Lane;
 use crate::wire::Wire;
@@ -30,15 +31,10 @@ fn write(findings: &Findings, out: &mut String) -> std::fmt::Result {
     if findings.quick {
         writeln!(out, "--quick: too few calls for figures to rely on")?;
     }
-    cpu(findings, out)?;
-    policies(findings, out)?;
-    for wire in findings.wires() {
-        translation(findings, wire, out)?;
+    if !findings.measured.is_empty() {
+        calls(findings, out)?;
     }
-    load(findings, out)?;
-    latency(findings, out)?;
-    first_event(findings, out)?;
-    longest(findings, out)?;
+    decisions(findings, out)?;
     let size = Target { name: String::new(), value: findings.wasm_bytes as f64 / 1e3, limit: WASM_BYTES as f64 / 1e3 };
     writeln!(out, "\nneural_router.wasm: {:.1} KB, {}", size.value, size.verdict())?;
     let targets = findings.targets();
@@ -47,6 +43,18 @@ fn write(findings: &Findings, out: &mut String) -> std::fmt::Result {
         [] => writeln!(out, "All {} targets are met.", targets.len()),
         missed => writeln!(out, "{} of {} targets are missed: {}", missed.len(), targets.len(), missed.join(", ")),
     }
+}
+
+fn calls(findings: &Findings, out: &mut String) -> std::fmt::Result {
+    cpu(findings, out)?;
+    policies(findings, out)?;
+    for wire in findings.wires() {
+        translation(findings, wire, out)?;
+    }
+    load(findings, out)?;
+    latency(findings, out)?;
+    first_event(findings, out)?;
+    longest(findings, out)
 }
 
 fn cpu(findings: &Findings, out: &mut String) -> std::fmt::Result {
@@ -154,6 +162,33 @@ fn longest(findings: &Findings, out: &mut String) -> std::fmt::Result {
         writeln!(out, " {}", piece(case, lanes).map_or_else(String::new, |target| target.verdict()))?;
     }
     Ok(())
+}
+
+fn decisions(findings: &Findings, out: &mut String) -> std::fmt::Result {
+    if findings.decisions.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nDeciding among {CANDIDATES} candidates in V8, microseconds: p50 / p90 / p99 / longest")?;
+    writeln!(
+        out,
+        "{:<10} {:<30} {:<30} {:<26} targets of p50 and p99",
+        "prompt", "decision", "with parsing the request", "clock, in both"
+    )?;
+    for decision in &findings.decisions {
+        let [own, parsed, clock] = [decision.decision, decision.parsed, decision.clock].map(percentiles);
+        let [half, most] = decided(decision).map(|target| target.verdict());
+        writeln!(out, "{:<10} {own:<30} {parsed:<30} {clock:<26} {half}, {most}", decision.size())?;
+    }
+    for decision in &findings.decisions {
+        let kinds: Vec<String> = decision.kinds.iter().map(|(kind, us)| format!("{kind} {us:.1}")).collect();
+        writeln!(out, "{:<10} p50 by kind: {}", decision.size(), kinds.join(", "))?;
+    }
+    Ok(())
+}
+
+fn percentiles(times: Percentiles) -> String {
+    let Percentiles { p50_us, p90_us, p99_us, max_us } = times;
+    format!("{p50_us:.1} / {p90_us:.1} / {p99_us:.1} / {max_us:.0}")
 }
 
 fn spread(spread: Spread, digits: usize) -> String {

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) envoy: PathBuf,
     pub(crate) simulator: PathBuf,
     pub(crate) made: Made,
+    /// The module that times the decision.
+    pub(crate) decides: PathBuf,
     pub(crate) workers: usize,
     pub(crate) cores: Cores,
 }
@@ -84,7 +86,8 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    async fn start(name: &'static str, file: &str, config: &Value, ports: Ports, plan: &Plan) -> Result<Self, String> {
+    /// Starts it; `file` begins the names of its files.
+    pub(crate) async fn start(name: &'static str, file: &str, config: &Value, ports: Ports, plan: &Plan) -> Result<Self, String> {
         let bootstrap = plan.made.folder.join(format!("{file}.json"));
         bootstrap::write(&bootstrap, &format!("{config:#}"))?;
         let mut command = Command::new(&plan.envoy);
@@ -116,8 +119,7 @@ pub(crate) struct Envoys {
 impl Envoys {
     /// Starts them; `name` begins the names of their files.
     pub(crate) async fn start(name: &str, plan: &Plan, providers: &Providers, extras: Extras) -> Result<Self, String> {
-        let [a, b, c, d] = free_ports()?;
-        let (bare, filter) = (Ports { listen: a, admin: b }, Ports { listen: c, admin: d });
+        let [bare, filter] = free_ports()?;
         let filter_name = format!("{name}-filter");
         let rendered = bootstrap::with_filter(&filter_name, &plan.made, filter, providers, extras)?;
         let config = bootstrap::bare(&rendered, bare, providers.openai, extras);
@@ -128,14 +130,17 @@ impl Envoys {
     }
 }
 
-/// Ports that nobody listens on at this moment.
-fn free_ports() -> Result<[SocketAddr; 4], String> {
+/// Ports for two Envoys that nobody listens on at this moment.
+pub(crate) fn free_ports() -> Result<[Ports; 2], String> {
     let because = |error: std::io::Error| format!("no free port on 127.0.0.1: {error}");
     let bind = || TcpListener::bind("127.0.0.1:0").map_err(because);
     // All are held until all are known, so that they differ.
     let held = [bind()?, bind()?, bind()?, bind()?];
     let [a, b, c, d] = held.each_ref().map(TcpListener::local_addr);
-    Ok([a.map_err(because)?, b.map_err(because)?, c.map_err(because)?, d.map_err(because)?])
+    let ports = |listen: std::io::Result<SocketAddr>, admin: std::io::Result<SocketAddr>| -> Result<Ports, String> {
+        Ok(Ports { listen: listen.map_err(because)?, admin: admin.map_err(because)? })
+    };
+    Ok([ports(a, b)?, ports(c, d)?])
 }
 
 /// Everything that CPU time is measured of.

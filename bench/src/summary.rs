@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::case::{CHUNK_INTERVAL_MS, Case};
-use crate::figures::{Quantiles, Spread};
+use crate::decision::Decision;
+use crate::figures::{Percentiles, Quantiles, Spread};
 use crate::findings::{Findings, added_us};
 use crate::first_event::Times;
 use crate::lane::Lane;
@@ -33,6 +34,7 @@ pub(crate) fn of(findings: &Findings) -> Value {
             let lanes: Map<_, _> = lanes.iter().map(|(lane, ms)| (lane.name().to_owned(), round(*ms))).collect();
             ((*case).to_owned(), lanes.into())
         }).collect::<Map<String, Value>>(),
+        "decision_us": findings.decisions.iter().map(|decision| (decision.size().replace(' ', "_").to_lowercase(), decided(decision))).collect::<Map<_, _>>(),
         "latency_ms": by_lane(&|measured, lane| measured.latency.get(&lane).map_or(Value::Null, |times| quantiles(*times))),
         "wasm_bytes": findings.wasm_bytes,
         "targets": findings.targets().iter().map(|target| {
@@ -68,6 +70,19 @@ pub(crate) fn of(findings: &Findings) -> Value {
         });
     }
     summary
+}
+
+fn decided(decision: &Decision) -> Value {
+    json!({
+        "clock": percentiles(decision.clock),
+        "decision": percentiles(decision.decision),
+        "with_parsing": percentiles(decision.parsed),
+        "p50_by_kind": decision.kinds.iter().map(|(kind, us)| ((*kind).to_owned(), round(*us))).collect::<Map<_, _>>(),
+    })
+}
+
+fn percentiles(times: Percentiles) -> Value {
+    json!({"p50": round(times.p50_us), "p90": round(times.p90_us), "p99": round(times.p99_us), "max": round(times.max_us)})
 }
 
 fn by_case(findings: &Findings, figure: impl Fn(&Measured) -> Value) -> Value {

@@ -40,7 +40,7 @@ impl Workspace {
 
     /// The models it may use, in the order of the catalogue.
     pub fn models<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = (ModelIndex, &'a super::catalog::Model)> {
-        catalog.models().filter(|(index, _)| self.may_use(*index))
+        self.models.iter().filter_map(|index| Some((*index, catalog.model(*index)?)))
     }
 }
 

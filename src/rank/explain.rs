@@ -10,7 +10,7 @@ use super::{Order, Row, RowFigures};
 /// The rows: those that are tried in their order, then the others.
 pub(super) fn rows<'c>(list: &Shortlist<'c>, order: &Order) -> Vec<Row<'c>> {
     let mut rows = Vec::new();
-    for entry in order.models.iter().filter_map(|index| list.entries.get(*index)) {
+    for entry in order.models.iter().filter_map(|position| list.entries.get(*position)) {
         let Figures { model, quality, cost, latency_ms, .. } = entry.figures;
         let figures = RowFigures { quality, cost: NanoUsd(cost), latency_ms, score: order.scale.score(&entry.figures) };
         let row = |candidate: &super::Candidate<'c>| Row {
@@ -19,7 +19,7 @@ pub(super) fn rows<'c>(list: &Shortlist<'c>, order: &Order) -> Vec<Row<'c>> {
             figures: Some(figures),
             excluded: None,
         };
-        rows.extend(entry.candidates.iter().map(row));
+        rows.extend(list.candidates(entry).iter().map(row));
     }
     let excluded = |(model, deployment, why): &(&'c _, _, Excluded)| Row {
         model,
@@ -105,7 +105,7 @@ mod tests {
             (0.86, "0.8600"),
             (-0.000_04, "0.0000"),
             (-0.25, "-0.2500"),
-            (1234.567_89, "1234.5679"),
+            (1_234.567_89, "1234.5679"),
             (f64::NAN, "0.0000"),
             (f64::INFINITY, "922337203685477.5807"),
         ] {

@@ -6,8 +6,6 @@ use crate::openai::{Demand, Endpoint};
 use crate::task::Task;
 use crate::vitals::Snapshot;
 
-use super::question::Question;
-
 /// What an answer is taken to be when the request does not bound it and nobody has seen one.
 pub const EXPECTED_OUTPUT: u64 = 500;
 
@@ -64,9 +62,8 @@ const ASSUMED_SAMPLES: f64 = 5.0;
 const MOST_SAMPLES: u32 = 100;
 
 /// c: price of the prompt and of the answers, in nano-dollars.
-pub(super) fn cost(model: &Model, question: &Question<'_>, output: u64) -> u64 {
-    let Demand { prompt_tokens, choices, .. } = question.demand;
-    model.price.of(Tokens(prompt_tokens), Tokens(output.saturating_mul(choices)))
+pub(super) fn cost(model: &Model, demand: &Demand, output: u64) -> u64 {
+    model.price.of(Tokens(demand.prompt_tokens), Tokens(output.saturating_mul(demand.choices)))
 }
 
 /// L and its upper estimate, in milliseconds: to the first token, and the answer at the speed of the deployment.

@@ -120,13 +120,12 @@ pub fn answer<'c>(
 ) -> Result<Plan<'c>, Rejection> {
     let list = Shortlist::of(config, caller, question, now)?;
     let order = order(&list, caller, question, now);
-    let Some(first) = order.models.first().and_then(|index| list.entries.get(*index)) else {
+    let Some(first) = order.models.first().and_then(|position| list.entries.get(*position)) else {
         return Err(Rejection::model_not_found("auto", "model"));
     };
-    let mut candidates: Vec<Candidate<'c>> =
-        order.models.iter().filter_map(|index| list.entries.get(*index)).flat_map(|entry| entry.candidates.iter().copied()).collect();
-    let considered = candidates.len();
-    candidates.truncate(config.routing.max_attempts as usize);
+    let all = || order.models.iter().filter_map(|position| list.entries.get(*position)).map(|entry| list.candidates(entry));
+    let considered = all().map(<[_]>::len).sum();
+    let candidates = all().flatten().copied().take(config.routing.max_attempts as usize).collect();
     Ok(Plan {
         objective: question.objective,
         class: question.class(),
@@ -154,7 +153,8 @@ struct Order {
 
 fn order(list: &Shortlist<'_>, caller: &Caller<'_>, question: &Question<'_>, now: &Circumstances<'_>) -> Order {
     let preferences = &caller.workspace.preferences;
-    let mut ranked: Vec<_> = list.entries.iter().filter(|entry| entry.ranked).map(|entry| entry.figures).collect();
+    let mut ranked = Vec::with_capacity(list.entries.len());
+    ranked.extend(list.entries.iter().filter(|entry| entry.ranked).map(|entry| entry.figures));
     let scale = objective::Scale::of(question.objective, preferences, question.class(), &ranked);
     let mut drawn = explore::Draw::default();
     if !list.least_bad {
@@ -162,12 +162,13 @@ fn order(list: &Shortlist<'_>, caller: &Caller<'_>, question: &Question<'_>, now
         drawn = explore::draw(&mut ranked, preferences, question, now.lot);
     }
     let position = |index| list.entries.iter().position(|entry: &Entry<'_>| entry.figures.index == index);
-    let ranked = ranked.into_iter().filter_map(|figures| position(figures.index));
+    let ranked = ranked.into_iter().map(|figures| figures.position);
     let fallbacks = question.fallbacks.iter().filter_map(|index| position(*index));
-    let mut models: Vec<usize> = Vec::new();
-    let mut add = |index: usize| {
-        if !models.contains(&index) {
-            models.push(index);
+    let mut models: Vec<usize> = Vec::with_capacity(list.entries.len());
+    let mut left = vec![true; list.entries.len()];
+    let mut add = |position: usize| {
+        if left.get_mut(position).is_some_and(core::mem::take) {
+            models.push(position);
         }
     };
     match question.requested {

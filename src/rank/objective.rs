@@ -5,7 +5,7 @@
 //! those with q ≥ q_max − δ. A plain ratio would always take the cheapest, since prices differ a hundredfold and
 //! qualities do not.
 
-use core::cmp::Ordering;
+use core::cmp::Reverse;
 
 use crate::config::catalog::Model;
 use crate::config::preference::{Preferences, QualityPerDollar};
@@ -14,6 +14,8 @@ use crate::config::{ModelIndex, Objective, TaskClass};
 /// A model with its figures.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figures<'c> {
+    /// Where it is in the shortlist.
+    pub(super) position: usize,
     pub(super) index: ModelIndex,
     pub(super) model: &'c Model,
     /// q, from 0 to 1.
@@ -86,20 +88,19 @@ impl Scale {
 
     /// Puts the best first. What is equal in everything stays in the order of the file.
     pub(super) fn sort(&self, models: &mut [Figures<'_>]) {
-        models.sort_by(|a, b| self.compare(a, b));
+        // Each score once: a logarithm costs more than all comparisons of a model.
+        models.sort_by_cached_key(|f| (Reverse(self.score(f).map(ordered)), Reverse(ordered(f.quality)), f.cost));
         if self.objective == Objective::Quality {
             sort_ties(models);
         }
     }
+}
 
-    fn compare(&self, a: &Figures<'_>, b: &Figures<'_>) -> Ordering {
-        let quality = || b.quality.total_cmp(&a.quality);
-        let by_score = match (self.score(a), self.score(b)) {
-            (Some(a), Some(b)) => b.total_cmp(&a),
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        };
-        by_score.then_with(quality).then_with(|| a.cost.cmp(&b.cost))
-    }
+/// A figure as a number in the order of [`f64::total_cmp`].
+fn ordered(figure: f64) -> i64 {
+    let bits = figure.to_bits().cast_signed();
+    // Of a negative number, every bit but the sign is turned around.
+    bits ^ ((bits >> 63) & i64::MAX)
 }
 
 /// Of models whose quality is the same, the cheaper comes first: each run of them that begins with the best left.
@@ -110,5 +111,19 @@ fn sort_ties(models: &mut [Figures<'_>]) {
         let (ties, others) = rest.split_at_mut(same.max(1));
         ties.sort_by_key(|f| f.cost);
         rest = others;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordered;
+
+    #[test]
+    fn figures_are_ordered_as_numbers() {
+        let rising = [f64::NEG_INFINITY, -2.5, -1e-9, -0.0, 0.0, 1e-9, 0.3, 2.5, f64::INFINITY];
+        for pair in rising.windows(2) {
+            assert!(ordered(pair[0]) < ordered(pair[1]), "{pair:?}");
+            assert!(pair[0].total_cmp(&pair[1]).is_lt(), "{pair:?}");
+        }
     }
 }

@@ -56,7 +56,8 @@ impl<'a> Question<'a> {
         let requested = if automatic { None } else { Some(known(request.model(), &|| "model".to_owned())?) };
         let (task, begun, vectors) = match request {
             Request::Chat(chat) => {
-                let task = Task { class: class.unwrap_or(task_of(chat).class), ..task_of(chat) };
+                let task = task_of(chat);
+                let task = Task { class: class.unwrap_or(task.class), ..task };
                 (Some(task), begun(&caller.workspace.id, chat, automatic, class), None)
             }
             Request::Embeddings(embeddings) => (None, None, Some(embeddings)),
@@ -95,7 +96,6 @@ fn evidence<'a>(chat: &ChatRequest<'a>, user: Option<&'a str>, tool_results: boo
         tools: chat.tools > 0,
         tool_results,
         json: chat.needs.json_object || chat.needs.json_schema,
-        prompt_bytes: chat.prompt_bytes,
     }
 }
 
@@ -108,7 +108,7 @@ fn begun(workspace: &str, chat: &ChatRequest<'_>, automatic: bool, class: Option
     let Conversation { system, opening, latest, answered, in_tool_loop, .. } = chat.conversation;
     let bytes = |text: Option<&str>| text.map_or(0, str::len) as u64;
     let task = (automatic && answered).then(|| {
-        let opening = Evidence { messages: 1, prompt_bytes: bytes(system) + bytes(opening), ..evidence(chat, opening, false) };
+        let opening = Evidence { messages: 1, ..evidence(chat, opening, false) };
         let task = task::infer(&opening);
         Task { class: class.unwrap_or(task.class), ..task }
     });

@@ -1,5 +1,7 @@
 //! Who could answer a call: every model of the workspace with its figures, and why the others cannot.
 
+use core::ops::Range;
+
 use crate::authenticate::Caller;
 use crate::config::catalog::{Deployment, Model, Provider};
 use crate::config::{Config, ModelIndex};
@@ -30,17 +32,22 @@ pub enum Excluded {
 #[derive(Debug)]
 pub(super) struct Entry<'c> {
     pub(super) figures: Figures<'c>,
-    /// Its deployments, in the order they are tried.
-    pub(super) candidates: Vec<Candidate<'c>>,
+    /// Where its deployments are among the candidates of the shortlist.
+    candidates: Range<usize>,
     /// The objective decides where it comes; otherwise the caller does.
     pub(super) ranked: bool,
 }
+
+/// Who is not asked, as a whole or at one of its deployments, and why.
+pub(super) type Outsider<'c> = (&'c Model, Option<(&'c Deployment, &'c Provider)>, Excluded);
 
 /// Who could answer, and who could not.
 #[derive(Debug)]
 pub(super) struct Shortlist<'c> {
     pub(super) entries: Vec<Entry<'c>>,
-    pub(super) excluded: Vec<(&'c Model, Option<(&'c Deployment, &'c Provider)>, Excluded)>,
+    /// The deployments of all entries, those of one together, in the order they are tried.
+    candidates: Vec<Candidate<'c>>,
+    pub(super) excluded: Vec<Outsider<'c>>,
     /// All of the entries should have been left alone, or are too slow; the least bad comes first.
     pub(super) least_bad: bool,
 }
@@ -57,10 +64,16 @@ struct Shunned<'c> {
 impl<'c> Shortlist<'c> {
     /// Finds them; an error if there is nobody.
     pub(super) fn of(config: &'c Config, caller: &Caller<'_>, question: &Question<'_>, now: &Circumstances<'_>) -> Result<Self, Rejection> {
-        let mut list = Self { entries: Vec::new(), excluded: Vec::new(), least_bad: false };
+        let asked = asked(config, caller, question);
+        let mut list = Self {
+            entries: Vec::with_capacity(asked.len()),
+            candidates: Vec::with_capacity(asked.len()),
+            excluded: Vec::new(),
+            least_bad: false,
+        };
         let mut obstacle: Option<Obstacle> = None;
         let mut shunned = Vec::new();
-        for index in asked(config, caller, question) {
+        for index in asked {
             let Some(model) = config.catalog.model(index) else { continue };
             if let Err(found) = eligible::check(&config.catalog, model, question) {
                 list.excluded.push((model, None, Excluded::Incapable(found.reason())));
@@ -82,6 +95,11 @@ impl<'c> Shortlist<'c> {
         Ok(list)
     }
 
+    /// The deployments of an entry, in the order they are tried.
+    pub(super) fn candidates(&self, entry: &Entry<'c>) -> &[Candidate<'c>] {
+        self.candidates.get(entry.candidates.clone()).unwrap_or_default()
+    }
+
     /// Adds a model by those of its deployments that can be asked now.
     fn add(
         &mut self,
@@ -93,7 +111,7 @@ impl<'c> Shortlist<'c> {
         shunned: &mut Vec<Shunned<'c>>,
     ) {
         let output = output(model, question.endpoint, &question.demand, question.task, now.vitals);
-        let mut candidates: Vec<Candidate<'c>> = Vec::with_capacity(model.deployments.len());
+        let from = self.candidates.len();
         let mut latency_ms = f64::INFINITY;
         for deployment in &model.deployments {
             let Some(provider) = config.catalog.provider(deployment) else { continue };
@@ -122,31 +140,39 @@ impl<'c> Shortlist<'c> {
                 Some((why, badness)) => shunned.push(Shunned { index, candidate, why, badness }),
                 None => {
                     latency_ms = latency_ms.min(wait.expected_ms);
-                    candidates.push(candidate);
+                    self.candidates.push(candidate);
                 }
             }
         }
-        if candidates.is_empty() {
-            return;
+        let candidates = from..self.candidates.len();
+        if let Some(candidates) = self.candidates.get_mut(from..).filter(|candidates| candidates.len() > 1) {
+            by_preference(candidates, question.begun);
         }
-        by_preference(&mut candidates, question.begun);
-        let figures = figures(question, index, model, output, latency_ms);
-        self.entries.push(Entry { figures, candidates, ranked: question.requested.is_none() });
+        if !candidates.is_empty() {
+            let figures = self.figures(question, index, model, output, latency_ms);
+            self.entries.push(Entry { figures, candidates, ranked: question.requested.is_none() });
+        }
+    }
+
+    /// The figures of the next entry.
+    fn figures(&self, question: &Question<'_>, index: ModelIndex, model: &'c Model, output: u64, latency_ms: f64) -> Figures<'c> {
+        let (quality, cost) = (quality(model, question.task), cost(model, &question.demand, output));
+        Figures { position: self.entries.len(), index, model, quality, cost, latency_ms, home: false }
     }
 
     fn take_least_bad(&mut self, question: &Question<'_>, now: &Circumstances<'_>, mut shunned: Vec<Shunned<'c>>) {
         shunned.sort_by_key(|shunned| shunned.badness);
         self.least_bad = true;
-        for Shunned { index, candidate, .. } in shunned {
-            match self.entries.iter_mut().find(|entry| entry.figures.index == index) {
-                Some(entry) => entry.candidates.push(candidate),
-                None => {
-                    let output = output(candidate.model, question.endpoint, &question.demand, question.task, now.vitals);
-                    let expected_ms = wait(candidate.deployment, output, now.vitals).expected_ms;
-                    let figures = figures(question, index, candidate.model, output, expected_ms);
-                    self.entries.push(Entry { figures, candidates: vec![candidate], ranked: true });
-                }
+        for Shunned { index, candidate: Candidate { model, deployment, .. }, .. } in &shunned {
+            if self.entries.iter().any(|entry| entry.figures.index == *index) {
+                continue;
             }
+            let output = output(model, question.endpoint, &question.demand, question.task, now.vitals);
+            let expected_ms = wait(deployment, output, now.vitals).expected_ms;
+            let figures = self.figures(question, *index, model, output, expected_ms);
+            let from = self.candidates.len();
+            self.candidates.extend(shunned.iter().filter(|shunned| shunned.index == *index).map(|shunned| shunned.candidate));
+            self.entries.push(Entry { figures, candidates: from..self.candidates.len(), ranked: true });
         }
     }
 
@@ -154,15 +180,16 @@ impl<'c> Shortlist<'c> {
     fn find_home(&mut self, caller: &Caller<'_>, question: &Question<'_>, now: &Circumstances<'_>) {
         let Some(begun) = question.begun.filter(|_| question.requested.is_none() && !self.least_bad) else { return };
         let Some(task) = begun.task else { return };
-        let opening = Question { task: Some(task), begun: None, demand: begun.demand(question), ..question.clone() };
+        let demand = begun.demand(question);
         let mut models: Vec<Figures<'_>> = Vec::with_capacity(self.entries.len());
-        for Entry { figures: f, .. } in self.entries.iter().filter(|entry| entry.ranked) {
-            let output = output(f.model, opening.endpoint, &opening.demand, opening.task, now.vitals);
-            models.push(figures(&opening, f.index, f.model, output, f.latency_ms));
+        for Entry { figures, .. } in self.entries.iter().filter(|entry| entry.ranked) {
+            let output = output(figures.model, question.endpoint, &demand, Some(task), now.vitals);
+            let (quality, cost) = (quality(figures.model, Some(task)), cost(figures.model, &demand, output));
+            models.push(Figures { quality, cost, ..*figures });
         }
         Scale::of(question.objective, &caller.workspace.preferences, Some(task.class), &models).sort(&mut models);
-        let Some(home) = models.first().map(|figures| figures.index) else { return };
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.figures.index == home) {
+        let home = models.first().map(|figures| figures.position);
+        if let Some(entry) = home.and_then(|position| self.entries.get_mut(position)) {
             let saved = affinity::saving(&entry.figures.model.price, begun.cached_tokens().min(question.demand.prompt_tokens));
             entry.figures.home = true;
             entry.figures.cost = entry.figures.cost.saturating_sub(saved);
@@ -170,16 +197,14 @@ impl<'c> Shortlist<'c> {
     }
 }
 
-fn figures<'c>(question: &Question<'_>, index: ModelIndex, model: &'c Model, output: u64, latency_ms: f64) -> Figures<'c> {
-    Figures { index, model, quality: quality(model, question.task), cost: cost(model, question, output), latency_ms, home: false }
-}
-
 /// The models that are asked for: one by its id, or all the caller may use; and those it names besides.
 fn asked(config: &Config, caller: &Caller<'_>, question: &Question<'_>) -> Vec<ModelIndex> {
-    let mut all: Vec<ModelIndex> = match question.requested {
-        Some(index) => vec![index],
-        None => config.catalog.models().map(|(index, _)| index).filter(|index| caller.may_use(*index)).collect(),
-    };
+    let usable = caller.workspace.models(&config.catalog);
+    let mut all = Vec::with_capacity(usable.size_hint().1.unwrap_or_default());
+    match question.requested {
+        Some(index) => all.push(index),
+        None => all.extend(usable.map(|(index, _)| index).filter(|index| caller.key.may_use(*index))),
+    }
     for index in &question.fallbacks {
         if !all.contains(index) {
             all.push(*index);
@@ -190,9 +215,9 @@ fn asked(config: &Config, caller: &Caller<'_>, question: &Question<'_>) -> Vec<M
 
 /// Smaller priority first; of equals the one that the conversation belongs to.
 fn by_preference(candidates: &mut [Candidate<'_>], begun: Option<Begun>) {
-    let equals = |[a, b]: &[Candidate<'_>; 2]| a.deployment.priority == b.deployment.priority;
+    let equals = |pair: &[Candidate<'_>]| matches!(pair, [a, b] if a.deployment.priority == b.deployment.priority);
     candidates.sort_by_key(|candidate| candidate.deployment.priority);
-    let Some(begun) = begun.filter(|_| candidates.array_windows().any(equals)) else { return };
+    let Some(begun) = begun.filter(|_| candidates.windows(2).any(equals)) else { return };
     let weight = |candidate: &Candidate<'_>| affinity::weight(begun.name, candidate.provider, candidate.deployment);
     candidates.sort_by_key(|candidate| (candidate.deployment.priority, core::cmp::Reverse(weight(candidate))));
 }

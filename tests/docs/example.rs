@@ -9,7 +9,7 @@ use neural_router::rank;
 use neural_router::vitals::Snapshot;
 use serde_json::Value;
 
-use super::text::{documents, prose_and_blocks, read, table, word};
+use super::text::{documents, prose_and_blocks, read, table};
 
 /// The demo as the filter is configured with it, out of the rendered bootstrap.
 fn demo() -> Config {
@@ -48,7 +48,7 @@ fn the_worked_example_of_the_ranking_is_what_the_filter_does() {
         (r#","route":{"objective":"quality"}"#, [claude, gpt, llama]),
         (r#","route":{"objective":"cost"}"#, [llama, gpt, claude]),
         (r#","route":{"objective":"latency"}"#, [llama, gpt, claude]),
-        (r#","max_tokens":8000"#, [llama, gpt, claude]),
+        (r#","max_tokens":8000"#, [llama, claude, gpt]),
     ] {
         assert_eq!(ranked(&demo, extra), expected, "{extra}");
     }

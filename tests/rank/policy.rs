@@ -22,9 +22,11 @@ fn the_same_figures_have_the_same_name() {
     assert_eq!(name(&same), name(&usual()));
 }
 
+type Change = fn(&mut Value);
+
 #[test]
 fn whatever_a_choice_depends_on_changes_the_name() {
-    let changes: [(&str, fn(&mut Value)); 16] = [
+    let changes: [(&str, Change); 16] = [
         ("objective", |d| d["workspaces"][0]["objective"] = json!("cost")),
         ("models", |d| d["workspaces"][0]["models"] = json!(["a"])),
         ("lambda", |d| d["routing"] = json!({"quality_per_dollar": {"lambda": 0.06}})),

@@ -1,0 +1,47 @@
+"""Fits and quantises the linear model."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from training.features import CLASSES, ROWS
+from training.task_class.data import Sample
+
+
+# How much more our own prompts count than as many of a public set: they are written as users write.
+OWN_SHARE = 4
+
+
+def weights(samples: list[Sample]) -> np.ndarray:
+    """Weight of each sample: classes count alike, and within a class large sets less than their size."""
+    sizes = Counter((s.source, s.label) for s in samples)
+    share = {key: (OWN_SHARE if key[0] == "own" else 1) * size**0.5 for key, size in sizes.items()}
+    whole = Counter()
+    for (_, label), part in share.items():
+        whole[label] += part
+    keys = [(s.source, s.label) for s in samples]
+    found = np.array([share[key] / sizes[key] / whole[key[1]] for key in keys])
+    return found * len(samples) / found.sum()
+
+
+def fit(matrix, samples: list[Sample], strength: float, seed: int):
+    """(weights [rows][classes], bias [classes]) of a multinomial logistic regression; `strength` is the
+    inverse of the regularisation."""
+    model = LogisticRegression(C=strength, max_iter=100, tol=3e-3, random_state=seed)
+    model.fit(matrix, [CLASSES.index(s.label) for s in samples], sample_weight=weights(samples))
+    table, bias = np.zeros((ROWS, len(CLASSES))), np.full(len(CLASSES), -8.0)
+    table[:, model.classes_] = model.coef_.T
+    bias[model.classes_] = model.intercept_
+    # What all classes share decides nothing; without it the int8 range is used better.
+    table -= table.mean(axis=1, keepdims=True)
+    return table, bias
+
+
+def quantise(table: np.ndarray, bias: np.ndarray):
+    """(int8 weights, int32 bias in 1/256 steps, the step): the few largest weights are cut."""
+    step = float(np.quantile(np.abs(table[table != 0]), 0.9995)) / 127
+    rounded = np.clip(np.rint(table / step), -127, 127).astype(np.int8)
+    return rounded, np.rint(bias / step * 256).astype(np.int32), step
