@@ -19,6 +19,8 @@ pub fn logged(plan: &rank::Plan<'_>, request: &Request<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(USUAL_BYTES);
     out.extend_from_slice(br#"{"objective":"#);
     encode(plan.objective.name(), &mut out);
+    let given: &[u8] = if request.route().objective.is_some() { br#","objective_given":true"# } else { b"" };
+    out.extend_from_slice(given);
     if let Some(class) = plan.class {
         out.extend_from_slice(br#","task_class":"#);
         encode(class.name(), &mut out);

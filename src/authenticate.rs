@@ -1,10 +1,12 @@
-//! From the `Authorization` header to a workspace, and what its key may use.
+//! From the `Authorization` header to a workspace, and what its key may use and say.
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::config::workspace::{Key, KeyIndex, Workspace, Workspaces};
 use crate::config::{Catalog, ModelIndex};
+use crate::guard::Verdict;
+use crate::openai::Request;
 use crate::rejection::Rejection;
 
 /// Longer values are not ours; hashing them would only be work.
@@ -38,7 +40,23 @@ impl<'a> Caller<'a> {
         let index = index.ok_or_else(|| Rejection::model_not_found(id, param()))?;
         if self.key.may_use(index) { Ok(index) } else { Err(Rejection::model_forbidden(id, param())) }
     }
+
+    /// What the guardrails of the workspace say of a request: nothing, or the body with what they took out of it.
+    pub fn inspect(&self, request: &Request<'_>) -> Result<Option<Redacted>, Rejection> {
+        let guard = &self.workspace.guard;
+        if let Some(exceeded) = guard.exceeds(&request.counts()) {
+            return Err(Rejection::guardrail_bound(&exceeded));
+        }
+        match guard.input().map_or(Verdict::Clean, |rules| rules.request(request.text())) {
+            Verdict::Clean => Ok(None),
+            Verdict::Blocked { rule } => Err(Rejection::guardrail(&rule)),
+            Verdict::Redacted { body, notes } => Ok(Some((body, notes))),
+        }
+    }
 }
+
+/// A body with placeholders, and what they stand for.
+pub type Redacted = (Vec<u8>, Vec<String>);
 
 /// Whose key it is. `authorization` is the header's value; Envoy joins duplicates with a comma,
 /// which no key contains.

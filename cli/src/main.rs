@@ -1,9 +1,11 @@
-//! `nr`, the command line of Neural Router: makes keys, checks a configuration, refreshes its
-//! prices, turns it into Envoy's, and runs it.
+//! `nr`, the command line of Neural Router: makes keys, checks a configuration, refreshes its prices,
+//! says what it would decide, turns it into Envoy's, and runs it.
 //!
 //! ```text
 //! neural-router.yaml ── load ──┬── check          is it right, where not, and does it make sense
 //!                              ├── catalog update prices and windows from LiteLLM's table
+//!                              ├── explain        whom a request would be given to, and why
+//!                              ├── simulate       what the calls of an access log would have cost
 //!                              ├── render envoy   Envoy's bootstrap
 //!                              └── up             simulator (demo only), secrets, Envoy, ready line
 //! ```
@@ -11,17 +13,22 @@
 //! Whether a configuration is right is decided in the filter's own library, so `nr` cannot accept
 //! what the filter would refuse. Exit status: 0 done, 1 it could not be done, 2 wrong usage.
 
+mod caller;
 mod catalog;
 mod check;
+mod columns;
 mod credential;
+mod explain;
 mod failure;
 mod finding;
+mod input;
 mod key;
 mod lint;
 mod load;
 mod options;
 mod render;
 mod secrets;
+mod simulate;
 mod up;
 
 use std::process::ExitCode;
@@ -34,6 +41,8 @@ fn main() -> ExitCode {
     let outcome = match Nr::parse().command {
         Command::Up(options) => up::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
         Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),

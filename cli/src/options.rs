@@ -23,6 +23,9 @@ Examples:
   nr key new --workspace acme              a key for callers, and the line the configuration stores of it
   nr check neural-router.yaml              is it right, and does its policy make sense?
   nr catalog update neural-router.yaml     what prices and windows have become since; shows, changes nothing
+  nr explain request.json                  whom would this request be given to, and why?
+  nr simulate access.log --policy neural-router.yaml --policy cheaper.yaml
+                                           what would the calls of that log have cost under either?
   nr render envoy --config neural-router.yaml > envoy.yaml
                                            Envoy's configuration, to run it yourself
 
@@ -47,6 +50,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CatalogCommand,
     },
+    /// Say whom a request would be given to, and why, without asking anybody.
+    Explain(Explain),
+    /// Replay the calls of an access log under one or two configurations.
+    Simulate(Simulate),
     /// Turn a configuration into that of a proxy.
     Render {
         #[command(subcommand)]
@@ -57,6 +64,97 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+REQUEST is the body of a call as a client sends it: to /v1/embeddings if it has `input` and no `messages`, else
+to /v1/chat/completions. The filter's own code decides on it, as it would in a gateway that has just started: with
+the catalogue's speeds, nobody cooling down, and no answer seen yet. Limits and budgets are not asked.
+
+Examples:
+  nr explain request.json
+  nr explain request.json --config examples/demo.yaml --key-id public
+  echo '{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}' | nr explain -
+  nr explain request.json --json
+      the `routing` object that the gateway answers a call with \"route\": {\"dry_run\": true, \"explain\": true} with,
+      byte for byte; or the error it refuses the request with
+  nr explain request.json --lot 0.01
+      where `exploration` is on: whom a call picks that draws this lot (below the share it explores)
+
+Columns: try is the turn in which a candidate is asked, q the expected quality, c the expected cost, L the expected
+time to the whole answer, score what the objective goes by (the larger the better).";
+
+/// Options of `nr explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct Explain {
+    /// The request's body; `-` is standard input.
+    pub(crate) request: PathBuf,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "neural-router.yaml")]
+    pub(crate) config: PathBuf,
+    /// As which workspace [default: the only one].
+    #[arg(long, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+    /// With which of its keys [default: one that may use all that the workspace may].
+    #[arg(long, value_name = "ID")]
+    pub(crate) key_id: Option<String>,
+    /// Print the `routing` object and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The lot the call draws, from 0 to 1; 1 never explores.
+    #[arg(long, value_name = "X", default_value = "1", value_parser = lot)]
+    pub(crate) lot: f64,
+}
+
+fn lot(text: &str) -> Result<f64, String> {
+    let lot: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (0.0..=1.0).contains(&lot) { Ok(lot) } else { Err("expected a number from 0 to 1".to_owned()) }
+}
+
+const SIMULATE_EXAMPLES: &str = "\
+LOG holds lines as Envoy writes them in this gateway's access log. Replayed are chat completions that were sent to
+`auto`; the others, and lines that are none of ours, are counted and named. A line that cannot be read is reported
+as `line N: why`.
+
+Examples:
+  nr up 2> access.log                      one line per call; Envoy's own messages among them do no harm
+  nr simulate access.log --policy neural-router.yaml
+  nr simulate access.log --policy neural-router.yaml --policy cheaper.yaml --plot curve.svg
+  nr simulate access.log --policy neural-router.yaml --workspace acme --json
+
+What is shown, each with a 95 % interval (bootstrap over the calls):
+  quality   q of the chosen model: the catalogue's figure, which nobody has measured on these calls
+  cost      the tokens that a call really used, at the chosen model's price; the estimate where none were logged
+  latency   as predicted from the catalogue's speeds
+  control   the same models, each as often and for the same money (within 5 %), given to the calls at random.
+            What a policy is better than its control by is its judgement; all else is the mix of models, which
+            anybody can have
+
+A replay knows what the log says of a call: its class, difficulty, sizes and needs, not its text. So a conversation is
+not held where it began, and a model is not left out for a single member that its provider does not take.";
+
+/// Options of `nr simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = SIMULATE_EXAMPLES)]
+pub(crate) struct Simulate {
+    /// The access log; `-` is standard input.
+    pub(crate) log: PathBuf,
+    /// A configuration; one or two.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) policy: Vec<PathBuf>,
+    /// Only the calls of this workspace.
+    #[arg(long, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+    /// Where chance begins: the same number gives the same intervals and the same control.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Draw cost against quality there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Print JSON and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const UP_EXAMPLES: &str = "\

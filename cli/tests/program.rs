@@ -12,12 +12,16 @@ mod catalog;
 mod check;
 #[path = "program/credentials.rs"]
 mod credentials;
+#[path = "program/explain.rs"]
+mod explain;
 #[path = "program/keys.rs"]
 mod keys;
 #[path = "program/lint.rs"]
 mod lint;
 #[path = "program/secrets.rs"]
 mod secrets;
+#[path = "program/simulate.rs"]
+mod simulate;
 #[path = "program/up.rs"]
 mod up;
 

@@ -72,6 +72,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// A key that nobody has and that nothing limits, for questions about a workspace as a whole.
+    pub fn of_nobody(workspace: WorkspaceIndex) -> Self {
+        Self { id: String::new(), workspace, limits: Limits::default(), models: None }
+    }
+
     /// Whether the key, of what its workspace may use, may use this model.
     pub fn may_use(&self, model: ModelIndex) -> bool {
         self.models.as_ref().is_none_or(|models| models.binary_search(&model).is_ok())
@@ -109,6 +114,12 @@ impl Workspaces {
     /// The workspace at an index these workspaces handed out.
     pub fn get(&self, index: WorkspaceIndex) -> Option<&Workspace> {
         self.all.get(index.0)
+    }
+
+    /// The workspace with this id.
+    pub fn named(&self, id: &str) -> Option<(WorkspaceIndex, &Workspace)> {
+        let position = self.all.iter().position(|workspace| workspace.id == id)?;
+        Some((WorkspaceIndex(position), self.all.get(position)?))
     }
 
     /// Every workspace, in the order of the file.

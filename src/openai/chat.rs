@@ -8,6 +8,7 @@ use super::conversation::Conversation;
 use super::mark;
 use super::members::{Members, NotAnObject, decode, encode};
 use super::messages::{self, Weight};
+use super::needs::Needs;
 use super::parameters::{self, Fields};
 use super::route::Route;
 use super::scan::{Scan, Stop};
@@ -48,66 +49,6 @@ pub struct ChatRequest<'a> {
     pub(super) text: &'a str,
     stream_options: Option<&'a str>,
     cuts: Cuts,
-}
-
-/// What a request asks of a model beyond text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Needs {
-    /// It has tools or functions.
-    pub tools: bool,
-    /// It says `parallel_tool_calls: true`.
-    pub parallel_tools: bool,
-    /// It has images.
-    pub vision: bool,
-    /// `response_format` is `json_object`.
-    pub json_object: bool,
-    /// `response_format` is `json_schema`.
-    pub json_schema: bool,
-    /// It says `reasoning_effort`, other than `none`.
-    pub reasoning: bool,
-    /// `n` is not 1.
-    pub several_choices: bool,
-    /// It has `functions`, which `tools` replaced in 2023.
-    pub functions: bool,
-    /// It asks for embeddings.
-    pub embeddings: bool,
-    /// It has images that are addresses of the web, which a provider has to fetch.
-    pub remote_images: bool,
-    /// It has parts with audio.
-    pub audio: bool,
-    /// It has parts with files.
-    pub files: bool,
-    /// It has files that are not in it themselves as a PDF, which few others than OpenAI can read.
-    pub uploads: bool,
-    /// It has tools that are not functions.
-    pub custom_tools: bool,
-    /// The documented members that ask for something: without those whose value says what would happen
-    /// anyway.
-    pub asked: Fields,
-}
-
-impl Needs {
-    /// The needs by name, but for the single members.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        [
-            (self.tools, "tools"),
-            (self.parallel_tools, "parallel_tools"),
-            (self.vision, "vision"),
-            (self.json_object, "json_object"),
-            (self.json_schema, "json_schema"),
-            (self.reasoning, "reasoning"),
-            (self.several_choices, "several_choices"),
-            (self.functions, "functions"),
-            (self.embeddings, "embeddings"),
-            (self.remote_images, "remote_images"),
-            (self.audio, "audio"),
-            (self.files, "files"),
-            (self.uploads, "uploads"),
-            (self.custom_tools, "custom_tools"),
-        ]
-        .into_iter()
-        .filter_map(|(needed, name)| needed.then_some(name))
-    }
 }
 
 /// Why a body is not a request.

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use super::body::{self, Cuts, Fault, invalid, unexpected};
-use super::chat::{BYTES_PER_TOKEN, BadRequest, Needs};
+use super::chat::{BYTES_PER_TOKEN, BadRequest};
 use super::members::decode;
+use super::needs::Needs;
 use super::route::Route;
 use super::scan::Scan;
 use super::shape::Shape::{Any, Integer, OneOf, Text};

@@ -8,9 +8,7 @@ use super::router::Arriving;
 use super::watch::Watch;
 use super::{JSON, entry, target, with_head};
 use crate::attempt::{Bounds, Outcome};
-use crate::config::Workspace;
 use crate::config::policy::{NanoUsd, dollars};
-use crate::guard::Verdict;
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{Account, Booking};
@@ -95,7 +93,7 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let vitals = gateway.snapshot(now_ns);
     let mut plan = rank::plan(config, &caller, &request, &Circumstances { vitals: &vitals, now_ms, lot: rank::lot(&id) })?;
     // What goes on is the request as the guardrails left it.
-    let redacted = inspect(caller.workspace, &request)?;
+    let redacted = caller.inspect(&request)?;
     let (request, adjustments) = match &redacted {
         None => (request, Vec::new()),
         Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
@@ -167,22 +165,6 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     // Envoy looks up the route again, now that filter state names the cluster.
     host::set_headers(Side::Request, headers);
     Ok(Next::Sent(Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
-}
-
-/// A body with placeholders, and what they stand for.
-type Redacted = (Vec<u8>, Vec<String>);
-
-/// What the guardrails say of a request: nothing, or the body with what they took out of it.
-fn inspect(workspace: &Workspace, request: &Request<'_>) -> Result<Option<Redacted>, Rejection> {
-    let guard = &workspace.guard;
-    if let Some(exceeded) = guard.exceeds(&request.counts()) {
-        return Err(Rejection::guardrail_bound(&exceeded));
-    }
-    match guard.input().map_or(Verdict::Clean, |rules| rules.request(request.text())) {
-        Verdict::Clean => Ok(None),
-        Verdict::Blocked { rule } => Err(Rejection::guardrail(&rule)),
-        Verdict::Redacted { body, notes } => Ok(Some((body, notes))),
-    }
 }
 
 fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, Standing), Rejection> {
