@@ -78,3 +78,8 @@ proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
     proxy_wasm::set_root_context(|_| seat::root());
 }}
+
+/// What it would be anyway; named, it is compiled into what calls it.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: std::alloc::System = std::alloc::System;

@@ -1,6 +1,5 @@
 //! What the rules say of a whole answer, and how an answer tells what was done to it.
 
-use super::request::may_have_parts;
 use super::text::review::Review;
 use super::{Rules, Verdict};
 use crate::openai::members::{Members, NotAnObject, decode, encode};
@@ -25,7 +24,7 @@ impl Rules {
     /// A body without `choices` has no text.
     pub fn answer(&self, body: &str) -> Verdict {
         // What takes least time first.
-        let suspect = |bytes: &[u8]| may_have_choices(bytes) && (self.may_match(bytes) || may_have_parts(bytes, &ARRAYS_OF_ANSWERS));
+        let suspect = |bytes: &[u8]| may_have_choices(bytes) && self.may_match_or_have_parts(bytes, &ARRAYS_OF_ANSWERS);
         if !suspect(body.as_bytes()) || !has_choices(body) {
             return Verdict::Clean;
         }

@@ -10,6 +10,7 @@
 //! only; of those phrases the longest stretch without them is looked for, and counts if it is found.
 
 mod needle;
+mod parts;
 mod signs;
 mod windows;
 
@@ -18,6 +19,7 @@ use super::phrases::Phrases;
 use super::{lanes, order};
 use core::ops::Range;
 use needle::Needle;
+pub(super) use parts::may_have_parts;
 use signs::{BACK, Begun, ROOM, SEEN, STEP, Sign, Tables};
 use windows::{MAX_WINDOWS, Near, Windows};
 
@@ -34,6 +36,10 @@ pub(super) struct Prefilter {
     tables: Tables,
     /// What the signs in the tables announce.
     kinds: [Kind; ROOM],
+    /// The sign of numbers, if they can be cards only.
+    cards: u8,
+    /// The sign of a text in several parts, a bit in the tables; none if there is no room for it.
+    parts: u8,
     /// Signs of phrases, if there is no room for them among the others.
     apart: Option<Tables>,
     /// Which sign a short phrase has, and where it is, seen from there.
@@ -102,6 +108,12 @@ impl Prefilter {
             }
             nears.push((1 << bit, needle.near(from)));
         }
+        let number = kinds.iter().position(|kind| *kind == Kind::Number).filter(|_| wanted.numbers_are_cards());
+        let mut parts = 0;
+        if signs.len() < ROOM {
+            parts = 1 << signs.len();
+            signs.push(parts::SIGN);
+        }
         Self {
             blind: patterns || blind_for_phrases,
             blind_for_phrases,
@@ -109,6 +121,8 @@ impl Prefilter {
             wanted,
             tables: Tables::new(&signs),
             kinds: core::array::from_fn(|bit| kinds.get(bit).copied().unwrap_or(Kind::Phrase)),
+            cards: number.map_or(0, |bit| 1 << bit),
+            parts,
             apart: (!fits).then(|| Tables::new(&apart)),
             short: nears,
             stride: if windows.is_some() { stride } else { STEP },
@@ -116,9 +130,16 @@ impl Prefilter {
         }
     }
 
-    /// `false` only if none of the phrases, and nothing that the detectors find, stands in this text.
-    pub(super) fn may_match(&self, json: &[u8], phrases: &Phrases) -> bool {
-        let mut look = Look { filter: self, phrases, json, numbers_from: 0, left: FREE_LOOKS + json.len() / BYTES_PER_LOOK };
+    /// Whether [`may_match`](Self::may_match) tells of arrays.
+    pub(super) fn sees_parts(&self) -> bool {
+        self.parts != 0
+    }
+
+    /// `false` only if none of the phrases, and nothing that the detectors find, stands in this text; nor, if it
+    /// [`sees_parts`](Self::sees_parts), an array of objects that is none of these.
+    pub(super) fn may_match(&self, json: &[u8], phrases: &Phrases, arrays: Option<&[&str]>) -> bool {
+        let left = FREE_LOOKS + json.len() / BYTES_PER_LOOK;
+        let mut look = Look { filter: self, phrases, json, arrays, numbers_from: 0, left };
         self.blind || self.any(json, &mut |at, seen| look.at(at, seen))
     }
 
@@ -267,6 +288,8 @@ struct Look<'a> {
     filter: &'a Prefilter,
     phrases: &'a Phrases,
     json: &'a [u8],
+    /// Arrays of objects that are no parts; `None` if nobody asks for parts.
+    arrays: Option<&'a [&'a str]>,
     /// Numbers that begin before have been looked at.
     numbers_from: usize,
     /// Looks that are still worth it.
@@ -279,6 +302,26 @@ const FREE_LOOKS: usize = 64;
 
 impl Look<'_> {
     fn at(&mut self, at: usize, seen: Seen) -> bool {
+        let seen = match seen {
+            // What is seen most often.
+            Seen::Signs(signs) if signs == self.filter.cards => match detect::end_of_short_number(self.json, at, self.numbers_from) {
+                Some(end) => {
+                    self.numbers_from = end;
+                    return false;
+                }
+                None => seen,
+            },
+            Seen::Signs(signs) if signs & self.filter.parts != 0 => {
+                if self.arrays.is_some_and(|arrays| parts::begin_at(self.json, at, arrays)) {
+                    return true;
+                }
+                if signs == self.filter.parts {
+                    return false;
+                }
+                Seen::Signs(signs ^ self.filter.parts)
+            }
+            seen => seen,
+        };
         let Some(left) = self.left.checked_sub(1) else { return true };
         self.left = left;
         match seen {

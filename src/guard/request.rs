@@ -28,7 +28,7 @@ pub enum Verdict {
 impl Rules {
     /// Looks at the text of a chat or embeddings request, which is a JSON object.
     pub fn request(&self, body: &str) -> Verdict {
-        if !self.may_match(body.as_bytes()) && !may_have_parts(body.as_bytes(), &ARRAYS_OF_REQUESTS) {
+        if !self.may_match_or_have_parts(body.as_bytes(), &ARRAYS_OF_REQUESTS) {
             return Verdict::Clean;
         }
         // Ids of the catalogue and the caller's wishes for the choice among them.
@@ -77,21 +77,6 @@ impl Review<'_, '_> {
         self.write(&mut body);
         Verdict::Redacted { body, notes: self.tally.notes(self.rules, what) }
     }
-}
-
-/// Whether a message can have a content of several parts, between which nobody looks who takes the
-/// body as it is written. Such a content is an array of objects. There are others, and what stands
-/// before their brackets tells most of them apart: one of these names.
-pub(super) fn may_have_parts(body: &[u8], without_parts: &[&str]) -> bool {
-    memchr::memchr_iter(b'[', body).any(|at| {
-        let (before, after) = body.split_at(at);
-        let begins_an_object = after.get(1..).unwrap_or_default().trim_ascii_start().first() == Some(&b'{');
-        begins_an_object
-            && before.trim_ascii_end().strip_suffix(b":").is_some_and(|name| {
-                let name = name.trim_ascii_end();
-                name.ends_with(b"\"") && !without_parts.iter().any(|known| name.ends_with(known.as_bytes()))
-            })
-    })
 }
 
 /// Arrays of objects in requests that are no parts.

@@ -3,7 +3,7 @@
 use super::detect::{self, Detector, Text, Wanted};
 use super::patterns::Patterns;
 use super::phrases::Phrases;
-use super::prefilter::Prefilter;
+use super::prefilter::{Prefilter, may_have_parts};
 use super::{Action, Spec, order};
 use core::ops::Range;
 
@@ -135,7 +135,13 @@ impl Rules {
     /// certainly not. Looks at the text as it is written in JSON, a string or a whole body, once and
     /// fast. Knows nothing of what is put together from several strings.
     pub fn may_match(&self, raw: &[u8]) -> bool {
-        self.prefilter.may_match(raw, &self.phrases)
+        self.prefilter.may_match(raw, &self.phrases, None)
+    }
+
+    /// The same of a body, or whether a text of it may be in several parts: it has an array of objects that
+    /// is none of these.
+    pub(super) fn may_match_or_have_parts(&self, body: &[u8], arrays: &[&str]) -> bool {
+        self.prefilter.may_match(body, &self.phrases, Some(arrays)) || !self.prefilter.sees_parts() && may_have_parts(body, arrays)
     }
 }
 

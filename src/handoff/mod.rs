@@ -70,8 +70,10 @@ pub struct Plan {
     pub include_usage: bool,
     /// `stream_options` for OpenAI-protocol providers.
     pub stream_options: Option<String>,
-    /// Length of the body handed on, in bytes.
+    /// Length of the body, in bytes, as it is without a head.
     pub body_len: usize,
+    /// Bytes that stand for its opening brace when it is handed on: 1, or the length of the first candidate's head.
+    pub head_len: usize,
     /// What `content-length` says by then: the length of the first candidate's body, if that is known.
     pub announced_len: usize,
     /// Which endpoint was called.
@@ -143,6 +145,7 @@ impl Plan {
             include_usage: request.include_usage(),
             stream_options: request.stream_options(),
             body_len: 0,
+            head_len: 1,
             announced_len: 0,
             endpoint: request.endpoint(),
             fields: request.fields(),

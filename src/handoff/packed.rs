@@ -10,7 +10,7 @@ use crate::openai::{Endpoint, Fields};
 
 /// First byte. Another order of fields gets another number: while a filter is being updated, one seat
 /// may be older than the other.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 
 /// Room for a plan with two candidates, so that it is mostly allocated once.
 const USUAL_BYTES: usize = 768;
@@ -31,7 +31,7 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
     out.flag(plan.stream);
     out.flag(plan.include_usage);
     out.maybe(plan.stream_options.as_deref(), Writer::text);
-    out.numbers([plan.body_len as u64, plan.announced_len as u64]);
+    out.numbers([plan.body_len as u64, plan.head_len as u64, plan.announced_len as u64]);
     out.flag(plan.endpoint == Endpoint::Embeddings);
     out.numbers([plan.fields.bits(), plan.prompt_tokens]);
     out.list(&plan.adjustments, |out, note| out.text(note));
@@ -75,6 +75,7 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         include_usage: from.flag()?,
         stream_options: from.maybe(Reader::text)?,
         body_len: from.length()?,
+        head_len: from.length()?,
         announced_len: from.length()?,
         endpoint: if from.flag()? { Endpoint::Embeddings } else { Endpoint::Chat },
         fields: Fields::from_bits(from.number()?),
@@ -223,6 +224,7 @@ mod tests {
             include_usage: false,
             stream_options: Some(r#"{"include_usage":true}"#.to_owned()),
             body_len: 1 << 20,
+            head_len: 1 << 9,
             announced_len: 1 << 21,
             endpoint: Endpoint::Embeddings,
             fields: Fields::of(&["model", "seed"]),

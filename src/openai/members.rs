@@ -4,7 +4,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use super::scan::{Scan, Stop, is_plain};
+use super::scan::{Scan, Stop, are_plain};
 
 /// One member, borrowed from the text.
 #[derive(Debug, Clone)]
@@ -207,7 +207,8 @@ pub(super) fn placed(text: &str, stop: Stop) -> NotAnObject {
 /// The string a JSON string literal stands for; `None` if it is something else.
 pub fn decode(literal: &str) -> Option<Cow<'_, str>> {
     let plain = literal.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', plain.as_bytes()).is_none() {
+    // Most are names, and short.
+    if are_plain(plain.as_bytes()) || memchr::memchr(b'\\', plain.as_bytes()).is_none() {
         return Some(Cow::Borrowed(plain));
     }
     serde_json::from_str::<String>(literal).ok().map(Cow::Owned)
@@ -216,7 +217,7 @@ pub fn decode(literal: &str) -> Option<Cow<'_, str>> {
 /// Appends `text` as a JSON string literal.
 pub fn encode(text: &str, out: &mut Vec<u8>) {
     // Most are names.
-    if text.bytes().all(is_plain) {
+    if are_plain(text.as_bytes()) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

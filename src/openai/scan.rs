@@ -8,9 +8,10 @@
 
 mod block;
 mod leap;
+mod short;
 
-pub(super) use block::is_plain;
-use block::{BLOCK, Marks};
+pub(super) use block::are_plain;
+use block::{BLOCK, Marks, is_plain};
 
 /// Where and why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,9 @@ impl<'a> Scan<'a> {
 
     /// Goes over the next value and returns it as it is written.
     pub fn value(&mut self) -> Result<&'a str, Stop> {
+        if let Some(value) = self.short_string()? {
+            return Ok(value);
+        }
         self.white_space();
         let from = self.at;
         self.skip()?;
@@ -128,17 +132,6 @@ impl<'a> Scan<'a> {
     pub fn end(&mut self) -> Result<(), Stop> {
         self.white_space();
         if self.at == self.text.len() { Ok(()) } else { Err(Stop::Syntax(self.at)) }
-    }
-
-    /// A member's name and its colon.
-    fn name(&mut self) -> Result<&'a str, Stop> {
-        self.white_space();
-        let from = self.at;
-        self.expect(b'"')?;
-        self.string()?;
-        let name = self.text.get(from..self.at).unwrap_or_default();
-        self.expect(b':')?;
-        Ok(name)
     }
 
     /// After an element: a comma and another one, or the closing bracket.

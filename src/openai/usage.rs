@@ -33,9 +33,18 @@ impl Usage {
     /// (<https://openrouter.ai/docs/features/prompt-caching>). xAI counts reasoning outside the completion,
     /// and the total says so (<https://docs.x.ai/docs/key-information/consumption-and-rate-limits>).
     pub fn parse(value: &str) -> Option<Self> {
-        let mut said = Said::default();
         let mut scan = Scan::new(value);
-        let outcome = scan.object(|scan, name| {
+        let said = Self::read(&mut scan).ok()?;
+        scan.end().ok().and(said)
+    }
+
+    /// The same of the next value, which is gone over.
+    pub(crate) fn read(scan: &mut Scan<'_>) -> Result<Option<Self>, Stop> {
+        if scan.peek() != Some(b'{') {
+            return scan.value().map(|_| None);
+        }
+        let mut said = Said::default();
+        scan.object(|scan, name| {
             match decode(name).as_deref() {
                 Some("prompt_tokens") => first(&mut said.prompt, scan)?,
                 Some("completion_tokens") => first(&mut said.completion, scan)?,
@@ -54,9 +63,8 @@ impl Usage {
                 _ => drop(scan.value()?),
             }
             Ok::<_, Stop>(())
-        });
-        outcome.and_then(|()| scan.end()).ok()?;
-        said.usage()
+        })?;
+        Ok(said.usage())
     }
 
     /// Appends OpenAI's `usage` object.

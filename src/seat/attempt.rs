@@ -1,5 +1,6 @@
 //! One attempt as the provider seat sees it: its plan, its place in it, and how it ends.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::witness::Witness;
@@ -14,6 +15,7 @@ use crate::ledger::headers::headers;
 use crate::openai::{Endpoint, Usage};
 use crate::provider::{Bill, Call, Envelope};
 use crate::retry_after;
+use crate::seat::with_head;
 use crate::vitals::{self, Notebook};
 
 /// An attempt that has begun.
@@ -39,7 +41,8 @@ impl Attempt {
         let mut trail = Trail::decode(host::property(&[key::TRAIL]).as_deref())?;
         let index = trail.0.len();
         let candidate = plan.candidates.get(index).filter(|c| c.provider == seat.provider)?;
-        let now_ns = host::now_ns();
+        // The first begins with the call.
+        let now_ns = if index == 0 { plan.started_ms.saturating_mul(NS_PER_MS) } else { host::now_ns() };
         trail.begin(candidate, now_ns / NS_PER_MS);
         let deployment = vitals::key(&candidate.provider, &candidate.deployment);
         let witness = Witness::new(Rc::clone(notebook), deployment, plan.started_ms, plan.patience_ms, now_ns);
@@ -70,9 +73,27 @@ impl Attempt {
         self.plan.endpoint
     }
 
-    /// Length of the body the router seat handed on.
+    /// Length of the body without a head.
     pub(super) fn body_len(&self) -> usize {
         self.plan.body_len
+    }
+
+    /// Bytes at the beginning of the body that stand for its opening brace.
+    pub(super) fn head_len(&self) -> usize {
+        self.plan.head_len
+    }
+
+    /// The body as it is without a head.
+    pub(super) fn without_head<'b>(&self, body: &'b [u8]) -> Cow<'b, [u8]> {
+        match body.get(self.plan.head_len..) {
+            Some(rest) if self.plan.head_len > 1 => Cow::Owned([b"{", rest].concat()),
+            _ => Cow::Borrowed(body),
+        }
+    }
+
+    /// Whether the router seat has written this head, as it does for the first candidate if it can.
+    pub(super) fn has_head(&self, head: &[u8]) -> bool {
+        self.plan.head_len > 1 && self.announces(with_head(self.plan.body_len, head))
     }
 
     /// Whether `content-length` says so already, as the router seat has set it for the first candidate.

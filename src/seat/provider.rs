@@ -42,7 +42,7 @@ pub(super) struct Provider {
 enum Phase {
     /// Nothing has been read.
     Start,
-    /// The first body byte is to be replaced by these.
+    /// What stands for the opening brace of the body is to be replaced by these.
     Head(Attempt, Vec<u8>),
     /// The body is arriving and will be translated.
     Translate(Attempt),
@@ -130,7 +130,7 @@ impl Provider {
                 if !attempt.announces(length) {
                     host::set_header(Side::Request, "content-length", length.to_string().as_bytes());
                 }
-                self.phase = Phase::Head(attempt, head);
+                self.phase = if attempt.has_head(&head) { Phase::Sent(attempt) } else { Phase::Head(attempt, head) };
                 Action::Continue
             }
             RequestBody::Translate => {
@@ -149,7 +149,8 @@ impl Provider {
 
     fn translate(&mut self, mut attempt: Attempt, body_size: usize) -> Action {
         let body = host::body(Side::Request, 0, body_size);
-        let translated = match (simdutf8::basic::from_utf8(&body), attempt.call()) {
+        let bare = attempt.without_head(&body);
+        let translated = match (simdutf8::basic::from_utf8(&bare), attempt.call()) {
             (Ok(text), Some(call)) => self.codec.request(&call, text),
             _ => Err(Failed::caller("the body was lost on its way")),
         };
@@ -424,14 +425,14 @@ impl HttpContext for Provider {
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
         self.request_held = body_size;
         match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Head(attempt, head) if body_size > 0 => {
-                host::replace_body(Side::Request, 1, &head);
+            Phase::Head(attempt, head) if body_size >= attempt.head_len() => {
+                host::replace_body(Side::Request, attempt.head_len(), &head);
                 self.phase = Phase::Sent(attempt);
                 Action::Continue
             }
             Phase::Translate(attempt) if end_of_stream => self.translate(attempt, body_size),
             phase => {
-                let waits = matches!(phase, Phase::Translate(_) | Phase::Over);
+                let waits = matches!(phase, Phase::Translate(_) | Phase::Over) || body_size > 0 && matches!(phase, Phase::Head(..));
                 self.phase = phase;
                 if waits { Action::Pause } else { Action::Continue }
             }

@@ -9,6 +9,9 @@ use crate::provider::{Fault, Progress, StreamCodec};
 use crate::rejection::stream_interrupted;
 use crate::sse::write_data;
 
+/// Bytes by which a chunk grows at most, mostly: our id and the model's, and what other protocols have no word for.
+const GROWTH: usize = 256;
+
 /// The state of one stream.
 pub(super) struct Stream {
     decoder: Decoder,
@@ -69,6 +72,7 @@ impl Stream {
             self.routing = attempt.routing(status, host::now_ns());
         }
         let mut out = core::mem::take(&mut self.held);
+        out.reserve(piece.len() + GROWTH + if self.begun { 0 } else { self.routing.len() });
         let mut progress = if self.begun { Progress::Content } else { Progress::Preamble };
         let envelope = attempt.envelope(&self.routing);
         let (codec, decoder) = (&mut self.codec, &mut self.decoder);

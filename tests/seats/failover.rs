@@ -110,6 +110,31 @@ fn a_call_whose_first_candidate_fails_is_served_by_the_second() {
 }
 
 #[test]
+fn a_candidate_gets_the_same_body_whether_it_is_asked_first_or_second() {
+    const MODELS: [(&str, &str); 3] = [("gpt-4o", "openai"), ("llama", "groq"), ("claude-sonnet", "anthropic")];
+    for (words, stream) in [(1, false), (1, true), (20_000, false), (20_000, true)] {
+        let request = |model: &str, fallbacks: &[&str]| {
+            let (fallbacks, prompt) = (json!(fallbacks), "word ".repeat(words));
+            let messages = json!([{"role": "user", "content": prompt}]);
+            Request::chat(format!(r#"{{"messages":{messages},"model":"{model}","stream":{stream},"route":{{"fallbacks":{fallbacks}}}}}"#))
+        };
+        for (second, provider) in MODELS {
+            let mut gateway = gateway();
+            gateway.will(provider, Reply::json(503, "{}")).call(request(second, &[]));
+            let asked_first = gateway.only_received();
+            for (first, failing) in MODELS.into_iter().filter(|(first, _)| *first != second) {
+                let case = format!("{first}, then {second}, stream: {stream}");
+                gateway.will(failing, Reply::json(503, "{}")).will(provider, Reply::json(503, "{}")).call(request(first, &[second]));
+                let received = gateway.received();
+                let [_, asked_second] = received.as_slice() else { panic!("{case}: {} were asked", received.len()) };
+                assert!(asked_second.body == asked_first.body, "{case}");
+                assert_eq!(asked_second.headers.text("content-length"), Some(asked_first.body.len().to_string().as_str()), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
 fn when_every_candidate_fails_the_answer_lists_what_was_tried() {
     let mut wrong = Vec::new();
     for stream in [false, true] {

@@ -77,10 +77,23 @@ const SHAPES: [Shape; 22] = [
     shape("gsk_", 3, Tail::Plain, 40, 64),
 ];
 
+/// Bits of the letters that prefixes begin with.
+const FIRST: u32 = {
+    let (mut bits, mut shapes) = (0, SHAPES.as_slice());
+    while let [shape, rest @ ..] = shapes {
+        if let [first, ..] = shape.prefix.as_bytes() {
+            bits |= letter(*first);
+        }
+        shapes = rest;
+    }
+    bits
+};
+
 /// Whether a key has its sign here, in a text that is whole.
 pub(in crate::guard) fn stands_around(text: Text<'_>, sign: usize) -> bool {
     SIGNS.into_iter().any(|offset| {
-        let Some(start) = sign.checked_sub(offset).filter(|start| begins(text, *start)) else { return false };
+        let may_begin = |start: &usize| text.byte(*start).is_some_and(|first| FIRST & letter(first) != 0) && begins(text, *start);
+        let Some(start) = sign.checked_sub(offset).filter(may_begin) else { return false };
         let mut shapes = SHAPES.iter().filter(|shape| shape.sign() == offset && text.has(start, shape.prefix.as_bytes()));
         shapes.any(|shape| matches!(shape.candidate(text, start), Candidate::Match(_)))
     })
@@ -121,7 +134,7 @@ fn before_anchor(anchor: u8) -> u32 {
     }
 }
 
-fn letter(byte: u8) -> u32 {
+const fn letter(byte: u8) -> u32 {
     1 << (byte & 31)
 }
 
@@ -133,7 +146,7 @@ pub(super) fn unfinished(text: Text<'_>, from: usize) -> usize {
 
 /// Whether a key may begin here: not within what may be one, so that only one begins in a run.
 fn begins(text: Text<'_>, start: usize) -> bool {
-    !text.continues_a_word(start) && text.before(start) != Some(b'-')
+    !text.before(start).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 impl Shape {

@@ -15,7 +15,7 @@ mod search;
 mod text;
 
 pub(super) use api_key::stands_around as key_around;
-pub(super) use search::{email_around, number_around, scan};
+pub(super) use search::{email_around, end_of_short_number, number_around, scan};
 use text::Cursor;
 pub(super) use text::Text;
 

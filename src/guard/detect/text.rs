@@ -50,9 +50,12 @@ impl<'a> Text<'a> {
 
     /// The byte before, if it stands for itself.
     pub(super) fn before(self, at: usize) -> Option<u8> {
+        if !self.escaped {
+            return self.byte(at.checked_sub(1)?);
+        }
         let before = |distance: usize| self.byte(at.checked_sub(distance)?);
         // `\n` and the other short escapes, and `\u2019`: none of them is part of a number or a key.
-        let escape = self.escaped && (before(2) == Some(b'\\') || before(6) == Some(b'\\') && before(5) == Some(b'u'));
+        let escape = before(2) == Some(b'\\') || before(6) == Some(b'\\') && before(5) == Some(b'u');
         if escape { None } else { before(1) }
     }
 

@@ -20,6 +20,12 @@ impl Sign {
         Self { upper: [upper0, upper1, upper2], lower: [lower0, lower1, lower2] }
     }
 
+    /// Of two places, and anything behind them.
+    pub(super) const fn pair([first, second]: [&[u8]; 2]) -> Self {
+        let [(upper0, lower0), (upper1, lower1)] = [halves(first), halves(second)];
+        Self { upper: [upper0, upper1, u16::MAX], lower: [lower0, lower1, u16::MAX] }
+    }
+
     /// Of folded bytes that each place may have; what is missing may be any.
     pub(super) fn folded(bytes: &[[u8; 3]]) -> Self {
         let mut sign = Self { upper: [u16::MAX; 3], lower: [u16::MAX; 3] };

@@ -6,8 +6,20 @@
 pub(super) const BLOCK: usize = 32;
 
 /// Whether a byte stands for itself: no quote, no backslash, no control character, which has to be escaped.
-pub(in super::super) fn is_plain(byte: u8) -> bool {
+pub(super) fn is_plain(byte: u8) -> bool {
     !matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// The same of all bytes, which mostly are a few: eight in one go.
+pub(in super::super) fn are_plain(text: &[u8]) -> bool {
+    const EACH: u64 = u64::MAX / 0xff;
+    let below = |word: u64, bound: u8| word.wrapping_sub(EACH * u64::from(bound)) & !word & (EACH << 7);
+    let is_plain_word = |word: u64| {
+        let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+        below(word, 0x20) | is(b'"') | is(b'\\') == 0
+    };
+    let (words, rest) = text.as_chunks();
+    words.iter().all(|word| is_plain_word(u64::from_le_bytes(*word))) && rest.iter().all(|byte| is_plain(*byte))
 }
 
 pub(super) use imp::Marks;
@@ -62,6 +74,26 @@ mod imp {
         #[expect(clippy::unused_self, reason = "the twin of the one with vector instructions")]
         pub(in super::super) fn special(&self, block: &[u8; BLOCK]) -> u32 {
             block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(!is_plain(*byte)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{are_plain, is_plain};
+
+    #[test]
+    fn eight_bytes_are_plain_if_each_is() {
+        for byte in 0..=u8::MAX {
+            for length in 1..20 {
+                for at in 0..length {
+                    for other in [b'a', 0x7f, 0xff, 0x21, 0x23, 0x5b, 0x5d] {
+                        let mut text = vec![other; length];
+                        text[at] = byte;
+                        assert_eq!(are_plain(&text), is_plain(byte), "{text:?}");
+                    }
+                }
+            }
         }
     }
 }

@@ -12,9 +12,11 @@ use crate::provider::{Answer, Envelope, Fault};
 
 /// The answer with our id, the served model and `routing`.
 pub(super) fn translate(endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, Fault> {
-    let text = core::str::from_utf8(body).map_err(|_| Fault::Malformed)?;
+    let text = simdutf8::basic::from_utf8(body).map_err(|_| Fault::Malformed)?;
     let mut patch = Patch::new(text);
     let mut whole = Whole { envelope, given: Given::default(), said: false, excused: false, first: None, fault: None };
+    // What the first member of this name says.
+    let mut used = None;
     let members = Members::read_with(Scan::new(text), |scan, name| {
         let array = scan.peek() == Some(b'[');
         let (value, ()) = match (endpoint, name) {
@@ -22,6 +24,11 @@ pub(super) fn translate(endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]
                 scan.written(|scan| choices::each(scan, "message", |choice| whole.take(&choice, &mut patch)))?
             }
             (Endpoint::Embeddings, "data") if array => scan.written(vectors)?,
+            (_, "usage") => {
+                let (value, said) = scan.written(Usage::read)?;
+                used.get_or_insert(said);
+                (value, ())
+            }
             _ => return Ok::<_, Halt>(scan.value()?),
         };
         Ok(value)
@@ -47,7 +54,7 @@ pub(super) fn translate(endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]
         }
     }
     let mended = (!patch.is_empty()).then(|| patch.apply(parts));
-    let usage = usage(&members);
+    let usage = used.flatten().or_else(|| usage_of_groq(&members));
     let routing = envelope.routing_with(usage.as_ref());
     let mut more = vec![("routing", &*routing)];
     more.extend(mended.as_deref().map(|mended| (name, mended)));
@@ -130,7 +137,11 @@ pub(super) fn is_stop(word: &str) -> bool {
 /// What was used; Groq has it in `x_groq` where it streams (<https://console.groq.com/docs/text-chat>).
 pub(super) fn usage(members: &Members<'_>) -> Option<Usage> {
     let usage = members.find("usage").and_then(|member| Usage::parse(member.value));
-    usage.or_else(|| Usage::parse(Members::read(members.find("x_groq")?.value).ok()?.find("usage")?.value))
+    usage.or_else(|| usage_of_groq(members))
+}
+
+fn usage_of_groq(members: &Members<'_>) -> Option<Usage> {
+    Usage::parse(Members::read(members.find("x_groq")?.value).ok()?.find("usage")?.value)
 }
 
 /// More than any answer is built on.

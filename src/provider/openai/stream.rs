@@ -56,7 +56,8 @@ impl StreamCodec for Stream {
         }
         // Several `data` lines are joined by line feeds, which a JSON text may have between its tokens
         // and a `data` line may not.
-        let data = if event.data.contains('\n') { Cow::Owned(event.data.replace('\n', " ")) } else { Cow::Borrowed(event.data) };
+        let several = memchr::memchr(b'\n', event.data.as_bytes()).is_some();
+        let data = if several { Cow::Owned(event.data.replace('\n', " ")) } else { Cow::Borrowed(event.data) };
         let mut patch = Patch::new(&data);
         let (mut first, mut fault) = (None, None);
         let members = Members::read_with(Scan::new(&data), |scan, name| {
