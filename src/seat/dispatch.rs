@@ -102,8 +102,10 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     };
     let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
     let bounds = Bounds::of(&config.routing, &request, &likely_ms);
+    host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     if request.route().dry_run {
-        return Ok(Next::Decided(annotate::decided(&Plan::of(&plan, &request, &bounds, id, now_ms))));
+        let decision = Plan { adjustments, ..Plan::of(&plan, &request, &bounds, id, now_ms) };
+        return Ok(Next::Decided(annotate::decided(&decision)));
     }
     let account = gateway.account(arriving.key);
     let admitted =
@@ -115,9 +117,9 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     {
         plan.candidates.rotate_left(1);
         plan.reason.push_str("; the first of them is being tried out by another call");
+        host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     }
     let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
-    host::set_state(key::DECISION, &annotate::logged(&plan, &request));
 
     let body = Bare::of(&request, redacted.is_some().then_some(body.len()));
     let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);

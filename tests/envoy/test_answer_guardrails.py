@@ -44,7 +44,7 @@ def assert_ends_blocked(answer: Response, rule: str, text: str, before: str) -> 
 def adjustments(answer: Response) -> list[str]:
     """What a stream says at its end that was changed: in the last chunk, or in the one before usage."""
     last = [chunk for chunk in answer.chunks if chunk["choices"]][-1]
-    return next(chunk["routing"]["adjustments"] for chunk in (answer.chunks[-1], last) if "routing" in chunk)
+    return next(chunk["routing"]["adjustments"] for chunk in (answer.chunks[-1], last) if "adjustments" in chunk.get("routing", {}))
 
 
 @every_model

@@ -96,7 +96,7 @@ def test_a_call_ends_by_its_deadline_when_nobody_answers(gateway, sim, stream):
 def test_a_deadline_longer_than_the_timeouts_lets_the_next_candidate_answer(gateway, sim, stream):
     sim.fault("openai", "hang")
 
-    answer, took = elapsed(lambda: gateway.chat(stream=stream, route={"max_latency_ms": 3000, "fallbacks": ["claude-sonnet"]}))
+    answer, took = elapsed(lambda: gateway.chat(stream=stream, max_tokens=50, route={"max_latency_ms": 3000, "fallbacks": ["claude-sonnet"]}))
 
     routing = answer.chunks[0]["routing"] if stream else answer.routing
     assert [attempt["outcome"] for attempt in routing["attempts"]] == ["timeout", "ok"]

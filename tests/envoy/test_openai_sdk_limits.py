@@ -122,7 +122,8 @@ def test_the_streaming_helper_gives_the_redacted_text_and_says_so(fresh, sim):
             routings = [event.chunk.routing for event in stream if event.type == "chunk" and hasattr(event.chunk, "routing")]
             final = stream.get_final_completion()
     assert final.choices[0].message.content == "It is [redacted:project-x]." and final.usage.total_tokens > 0
-    assert routings[0]["adjustments"] == [] and routings[-1]["adjustments"] == ["redacted project-x in the answer (1)"]
+    first, changed, priced = routings
+    assert first["adjustments"] == [] and changed["adjustments"] == ["redacted project-x in the answer (1)"] and priced["cost_usd"] > 0
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -48,7 +48,7 @@ def _document(listen: int, admin: int, addresses: dict[str, str], keys: Secrets)
             "capabilities": EVERY_CAPABILITY, "quality": {"default": 0.5},
             "deployments": [{"provider": provider, "model": DEPLOYMENTS[model]}],
         } for model, provider in MODELS.items()],
-        "routing": {"max_attempts": 4, "first_token_timeout_ms": 2_000, "answer_timeout_ms": 4_000, "total_timeout_ms": 20_000},
+        "routing": {"max_attempts": 4, "first_token_timeout_ms": 2_000, "answer_timeout_ms": 4_000, "total_timeout_ms": 20_000, "adaptive": False},
         "workspaces": [{"id": "acme", "keys": [{"id": "only", "sha256": configuration.digest(keys.workspace["acme"])}], "models": ["*"]}],
     }
 
