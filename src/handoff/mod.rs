@@ -82,6 +82,10 @@ pub struct Plan {
     pub fields: Fields,
     /// Prompt tokens, about.
     pub prompt_tokens: u64,
+    /// Answers asked for.
+    pub choices: u64,
+    /// Longest answer asked for, in tokens.
+    pub asked_output: Option<u64>,
     /// What guardrails took out of the request.
     pub adjustments: Vec<String>,
     /// What was set aside for the call.
@@ -150,6 +154,8 @@ impl Plan {
             endpoint: request.endpoint(),
             fields: request.fields(),
             prompt_tokens: request.demand().prompt_tokens,
+            choices: request.demand().choices,
+            asked_output: request.demand().max_output,
             adjustments: Vec::new(),
             booking: None,
             standing: None,

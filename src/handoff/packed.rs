@@ -33,7 +33,8 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
     out.maybe(plan.stream_options.as_deref(), Writer::text);
     out.numbers([plan.body_len as u64, plan.head_len as u64, plan.announced_len as u64]);
     out.flag(plan.endpoint == Endpoint::Embeddings);
-    out.numbers([plan.fields.bits(), plan.prompt_tokens]);
+    out.numbers([plan.fields.bits(), plan.prompt_tokens, plan.choices]);
+    out.maybe(plan.asked_output, Writer::number);
     out.list(&plan.adjustments, |out, note| out.text(note));
     out.maybe(plan.booking.as_ref(), |out, booking| {
         out.list(&booking.0, |out, (key, hold)| {
@@ -80,6 +81,8 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         endpoint: if from.flag()? { Endpoint::Embeddings } else { Endpoint::Chat },
         fields: Fields::from_bits(from.number()?),
         prompt_tokens: from.number()?,
+        choices: from.number()?,
+        asked_output: from.maybe(Reader::number)?,
         adjustments: from.list(Reader::text)?,
         booking: from.maybe(|from| from.list(booked).map(Booking))?,
         standing: from.maybe(|from| Some(Standing { requests: from.maybe(gauge)?, tokens: from.maybe(gauge)?, budget: None }))?,
@@ -229,6 +232,8 @@ mod tests {
             endpoint: Endpoint::Embeddings,
             fields: Fields::of(&["model", "seed"]),
             prompt_tokens: 262_144,
+            choices: 2,
+            asked_output: Some(1_000),
             adjustments: vec!["one".to_owned(), "two".to_owned()],
             booking: Some(Booking(vec![("nr.ledger.a/b".to_owned(), hold(3)), ("nr.ledger.a".to_owned(), hold(9))])),
             standing: Some(Standing {
@@ -247,6 +252,7 @@ mod tests {
         Plan {
             class: None,
             propensity_ppm: None,
+            asked_output: None,
             table: None,
             stream_options: None,
             booking: None,

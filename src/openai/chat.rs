@@ -36,6 +36,8 @@ pub struct ChatRequest<'a> {
     pub messages: u64,
     /// Tools and functions.
     pub tools: u64,
+    /// Bytes of tools and functions, as written.
+    pub tool_bytes: u64,
     /// Bytes of the texts of messages, and of tools and functions, as written.
     pub prompt_bytes: u64,
     /// Prompt tokens, estimated from `prompt_bytes`; rather too few.
@@ -140,7 +142,8 @@ impl<'a> ChatRequest<'a> {
         let format = value("response_format").and_then(kind);
         let n = number("n").unwrap_or(1);
         let bytes = |name: &str| value(name).map_or(0, str::len);
-        let prompt_bytes = (weight.text_bytes + bytes("tools") + bytes("functions")) as u64;
+        let tool_bytes = (bytes("tools") + bytes("functions")) as u64;
+        let prompt_bytes = weight.text_bytes as u64 + tool_bytes;
         let refers = weight.refers || value("web_search_options").is_some();
         fields = fields.and(weight.marks);
         // Rather once too often: whoever takes it out looks for it where it belongs.
@@ -175,6 +178,7 @@ impl<'a> ChatRequest<'a> {
             fields,
             messages: weight.messages as u64,
             tools: (tools + functions) as u64,
+            tool_bytes,
             prompt_bytes,
             prompt_tokens: prompt_bytes / BYTES_PER_TOKEN
                 + weight.messages as u64 * TOKENS_PER_MESSAGE

@@ -14,10 +14,10 @@ pub struct Begun {
     pub name: u64,
     /// What kind of work it was at first; `None` before the first answer.
     pub task: Option<Task>,
-    /// Bytes of the opening.
-    pub prompt_bytes: u64,
-    /// Bytes that the turn before had in its prompt already.
-    pub cached_bytes: u64,
+    /// Prompt tokens of the first turn, about: its opening and the tools.
+    pub prompt_tokens: u64,
+    /// Tokens that the turn before had in its prompt already.
+    pub cached_tokens: u64,
 }
 
 /// How often a provider still has what it had a turn ago, in tenths.

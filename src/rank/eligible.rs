@@ -13,8 +13,8 @@ const MAX_VECTORS_BYTES: u64 = 32 << 20;
 
 /// Why a model cannot take a request. In rising order of how close it came, so that the largest
 /// one found is the most useful thing to tell the caller.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Obstacle {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Obstacle {
     Endpoint(Endpoint),
     Dimensions(u32),
     Vectors(u64),

@@ -35,9 +35,10 @@ impl Excluded {
     /// In words.
     pub fn reason(&self) -> String {
         match self {
-            Self::Incapable(reason) => reason.clone(),
+            Self::Incapable(obstacle) => obstacle.reason(),
             Self::Unsayable(name) => format!("its provider's protocol has no {name}"),
             Self::CoolingDown(ms) => format!("cools down for another {} ms", ms),
+            Self::TriedOut => "has cooled down and is being tried out by another call".to_owned(),
             Self::TooSlow(ms) => format!("is likely to take {ms} ms"),
         }
     }

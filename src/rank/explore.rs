@@ -10,8 +10,8 @@ use super::question::Question;
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Draw {
-    /// The lot decided.
-    pub(super) explored: bool,
+    /// Where the lot decided: between how many.
+    pub(super) explored: Option<usize>,
     /// How likely the choice was; `None` where nothing is left to chance.
     pub(super) propensity: Option<f64>,
 }
@@ -33,5 +33,5 @@ pub(super) fn draw(ranked: &mut [Figures<'_>], preferences: &Preferences, questi
         front.rotate_right(1);
     }
     let propensity = if chosen == 0 { 1.0 - share + each } else { each };
-    Draw { explored: lot < share, propensity: Some(propensity) }
+    Draw { explored: (lot < share).then_some(good.len()), propensity: Some(propensity) }
 }

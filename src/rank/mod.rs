@@ -65,6 +65,28 @@ pub struct Plan<'c> {
     pub table: Vec<Row<'c>>,
 }
 
+impl Plan<'_> {
+    /// Tries the first candidate last: another call is trying it out.
+    pub fn put_off_first(&mut self) {
+        const WHY: &str = "; the first choice is being tried out by another call";
+        let model = |plan: &Self| plan.candidates.first().map(|candidate| core::ptr::from_ref(candidate.model));
+        let before = model(self);
+        if !self.candidates.is_empty() {
+            self.candidates.rotate_left(1);
+        }
+        if let Some(first) = self.candidates.first() {
+            self.estimated_cost = first.estimated_cost;
+        }
+        if model(self) != before {
+            // That model was not chosen, neither by figures nor by lot.
+            self.propensity = None;
+        }
+        if !self.reason.ends_with(WHY) {
+            self.reason.push_str(WHY);
+        }
+    }
+}
+
 /// One deployment of one model.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'c> {
@@ -76,6 +98,8 @@ pub struct Candidate<'c> {
     pub provider: &'c Provider,
     /// How long the whole answer may well take, in milliseconds.
     pub likely_at_most_ms: f64,
+    /// What the call is expected to cost here.
+    pub estimated_cost: NanoUsd,
 }
 
 /// A candidate as `route.explain` shows it.
@@ -125,7 +149,11 @@ pub fn answer<'c>(
     };
     let all = || order.models.iter().filter_map(|position| list.entries.get(*position)).map(|entry| list.candidates(entry));
     let considered = all().map(<[_]>::len).sum();
-    let candidates = all().flatten().copied().take(config.routing.max_attempts as usize).collect();
+    let tried = order.models.iter().filter_map(|position| list.entries.get(*position)).flat_map(|entry| {
+        let estimated_cost = NanoUsd(entry.figures.cost);
+        list.candidates(entry).iter().map(move |candidate| Candidate { estimated_cost, ..*candidate })
+    });
+    let candidates = tried.take(config.routing.max_attempts as usize).collect();
     Ok(Plan {
         objective: question.objective,
         class: question.class(),
@@ -146,8 +174,8 @@ struct Order {
     models: Vec<usize>,
     /// What decided, of an automatic choice.
     scale: objective::Scale,
-    /// The first was drawn by lot.
-    explored: bool,
+    /// The first was drawn by lot, of so many.
+    explored: Option<usize>,
     propensity: Option<f64>,
 }
 

@@ -84,6 +84,10 @@ impl<'a> Question<'a> {
     }
 }
 
+/// Tokens as the requests count them.
+const BYTES_PER_TOKEN: u64 = 4;
+const TOKENS_PER_MESSAGE: u64 = 4;
+
 fn one_of(param: &str, names: &[&str]) -> Rejection {
     Rejection::invalid(param, format!("{param}: expected one of {}", names.join(", ")))
 }
@@ -107,8 +111,9 @@ fn task_of(chat: &ChatRequest<'_>) -> Task {
 fn begun(workspace: &str, chat: &ChatRequest<'_>, automatic: bool, class: Option<TaskClass>) -> Option<Begun> {
     let Conversation { system, opening, latest, answered, in_tool_loop, .. } = chat.conversation;
     let bytes = |text: Option<&str>| text.map_or(0, str::len) as u64;
+    let messages = 1 + u64::from(system.is_some());
     let task = (automatic && answered).then(|| {
-        let opening = Evidence { messages: 1, ..evidence(chat, opening, false) };
+        let opening = Evidence { messages, ..evidence(chat, opening, false) };
         let task = task::infer(&opening);
         Task { class: class.unwrap_or(task.class), ..task }
     });
@@ -116,7 +121,7 @@ fn begun(workspace: &str, chat: &ChatRequest<'_>, automatic: bool, class: Option
     Some(Begun {
         name: affinity::name(workspace, system, opening?),
         task,
-        prompt_bytes: bytes(system) + bytes(opening),
-        cached_bytes: chat.prompt_bytes.saturating_sub(new),
+        prompt_tokens: (bytes(system) + bytes(opening) + chat.tool_bytes) / BYTES_PER_TOKEN + messages * TOKENS_PER_MESSAGE,
+        cached_tokens: chat.prompt_bytes.saturating_sub(new) / BYTES_PER_TOKEN,
     })
 }

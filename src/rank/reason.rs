@@ -17,7 +17,10 @@ pub(super) fn reason(list: &Shortlist<'_>, order: &Order, question: &Question<'_
         Some(requested) if requested == first.figures.index => "requested by id".to_owned(),
         Some(_) => format!("the requested model cannot take this request now; {selected} is the first fallback that can"),
         None if models == 1 => "the only eligible model".to_owned(),
-        None if order.explored => format!("picked by lot among {models} eligible models, to learn how it does"),
+        None if order.explored.is_some() => {
+            let few = order.explored.unwrap_or(models);
+            format!("picked by lot among {few} of {models} eligible models, to learn how it does")
+        }
         None if first.figures.home => format!("the conversation began here, and moving it{task} would cost more than it gains"),
         None => {
             let best = match question.objective {

@@ -4,7 +4,9 @@ use core::ops::Range;
 
 use crate::authenticate::Caller;
 use crate::config::catalog::{Deployment, Model, Provider};
+use crate::config::policy::NanoUsd;
 use crate::config::{Config, ModelIndex};
+use crate::openai::Demand;
 use crate::rejection::Rejection;
 use crate::vitals::Trial;
 
@@ -18,12 +20,14 @@ use super::{Candidate, Circumstances};
 /// Why a model or deployment is not asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Excluded {
-    /// It cannot take the request; in words.
-    Incapable(String),
+    /// It cannot take the request.
+    Incapable(Obstacle),
     /// Its provider has no words for what the request needs.
     Unsayable(&'static str),
     /// It is left alone for so many milliseconds.
     CoolingDown(u64),
+    /// It has cooled down, and another call is trying it out.
+    TriedOut,
     /// It would take so many milliseconds, which is longer than the caller waits.
     TooSlow(u64),
 }
@@ -76,7 +80,7 @@ impl<'c> Shortlist<'c> {
         for index in asked {
             let Some(model) = config.catalog.model(index) else { continue };
             if let Err(found) = eligible::check(&config.catalog, model, question) {
-                list.excluded.push((model, None, Excluded::Incapable(found.reason())));
+                list.excluded.push((model, None, Excluded::Incapable(found)));
                 obstacle = obstacle.take().max(Some(found));
                 continue;
             }
@@ -120,15 +124,14 @@ impl<'c> Shortlist<'c> {
                 continue;
             }
             let wait = wait(deployment, output, now.vitals);
-            let candidate = Candidate { model, deployment, provider, likely_at_most_ms: wait.likely_at_most_ms };
+            let candidate =
+                Candidate { model, deployment, provider, likely_at_most_ms: wait.likely_at_most_ms, estimated_cost: NanoUsd(0) };
             let vital = now.vitals.of(deployment);
-            let ready_in_ms = match vital.trial {
-                // Another call will soon know.
-                Trial::Claimed => 1,
-                Trial::None | Trial::Free => vital.cooling_until_ms.map_or(0, |until| until.saturating_sub(now.now_ms)),
-            };
+            let ready_in_ms = vital.cooling_until_ms.map_or(0, |until| until.saturating_sub(now.now_ms));
             let bound = question.max_latency_ms.map_or(f64::INFINITY, f64::from);
             let why = match () {
+                // The other call will soon know.
+                () if vital.trial == Trial::Claimed => Some((Excluded::TriedOut, (true, 0))),
                 () if ready_in_ms > 0 => Some((Excluded::CoolingDown(ready_in_ms), (true, ready_in_ms))),
                 () if wait.likely_at_most_ms > bound => {
                     let ms = wait.likely_at_most_ms as u64;
@@ -161,17 +164,18 @@ impl<'c> Shortlist<'c> {
     }
 
     fn take_least_bad(&mut self, question: &Question<'_>, now: &Circumstances<'_>, mut shunned: Vec<Shunned<'c>>) {
-        shunned.sort_by_key(|shunned| shunned.badness);
+        // The deployments of a model still stand together.
+        let mut models: Vec<&mut [Shunned<'c>]> = shunned.chunk_by_mut(|a, b| a.index == b.index).collect();
+        models.iter_mut().for_each(|deployments| deployments.sort_by_key(|shunned| shunned.badness));
+        models.sort_by_key(|deployments| deployments.first().map(|shunned| shunned.badness));
         self.least_bad = true;
-        for Shunned { index, candidate: Candidate { model, deployment, .. }, .. } in &shunned {
-            if self.entries.iter().any(|entry| entry.figures.index == *index) {
-                continue;
-            }
+        for deployments in models {
+            let Some(Shunned { index, candidate: Candidate { model, deployment, .. }, .. }) = deployments.first() else { continue };
             let output = output(model, question.endpoint, &question.demand, question.task, now.vitals);
             let expected_ms = wait(deployment, output, now.vitals).expected_ms;
             let figures = self.figures(question, *index, model, output, expected_ms);
             let from = self.candidates.len();
-            self.candidates.extend(shunned.iter().filter(|shunned| shunned.index == *index).map(|shunned| shunned.candidate));
+            self.candidates.extend(deployments.iter().map(|shunned| shunned.candidate));
             self.entries.push(Entry { figures, candidates: from..self.candidates.len(), ranked: true });
         }
     }
@@ -180,7 +184,7 @@ impl<'c> Shortlist<'c> {
     fn find_home(&mut self, caller: &Caller<'_>, question: &Question<'_>, now: &Circumstances<'_>) {
         let Some(begun) = question.begun.filter(|_| question.requested.is_none() && !self.least_bad) else { return };
         let Some(task) = begun.task else { return };
-        let demand = begun.demand(question);
+        let demand = Demand { prompt_tokens: begun.prompt_tokens, ..question.demand };
         let mut models: Vec<Figures<'_>> = Vec::with_capacity(self.entries.len());
         for Entry { figures, .. } in self.entries.iter().filter(|entry| entry.ranked) {
             let output = output(figures.model, question.endpoint, &demand, Some(task), now.vitals);
@@ -190,7 +194,7 @@ impl<'c> Shortlist<'c> {
         Scale::of(question.objective, &caller.workspace.preferences, Some(task.class), &models).sort(&mut models);
         let home = models.first().map(|figures| figures.position);
         if let Some(entry) = home.and_then(|position| self.entries.get_mut(position)) {
-            let saved = affinity::saving(&entry.figures.model.price, begun.cached_tokens().min(question.demand.prompt_tokens));
+            let saved = affinity::saving(&entry.figures.model.price, begun.cached_tokens.min(question.demand.prompt_tokens));
             entry.figures.home = true;
             entry.figures.cost = entry.figures.cost.saturating_sub(saved);
         }
@@ -200,7 +204,8 @@ impl<'c> Shortlist<'c> {
 /// The models that are asked for: one by its id, or all the caller may use; and those it names besides.
 fn asked(config: &Config, caller: &Caller<'_>, question: &Question<'_>) -> Vec<ModelIndex> {
     let usable = caller.workspace.models(&config.catalog);
-    let mut all = Vec::with_capacity(usable.size_hint().1.unwrap_or_default());
+    let count = if question.requested.is_some() { 1 } else { usable.size_hint().1.unwrap_or_default() };
+    let mut all = Vec::with_capacity(count + question.fallbacks.len());
     match question.requested {
         Some(index) => all.push(index),
         None => all.extend(usable.map(|(index, _)| index).filter(|index| caller.key.may_use(*index))),
@@ -220,17 +225,4 @@ fn by_preference(candidates: &mut [Candidate<'_>], begun: Option<Begun>) {
     let Some(begun) = begun.filter(|_| candidates.windows(2).any(equals)) else { return };
     let weight = |candidate: &Candidate<'_>| affinity::weight(begun.name, candidate.provider, candidate.deployment);
     candidates.sort_by_key(|candidate| (candidate.deployment.priority, core::cmp::Reverse(weight(candidate))));
-}
-
-/// Tokens as the requests count them.
-const BYTES_PER_TOKEN: u64 = 4;
-
-impl Begun {
-    fn cached_tokens(&self) -> u64 {
-        self.cached_bytes / BYTES_PER_TOKEN
-    }
-
-    fn demand(&self, question: &Question<'_>) -> crate::openai::Demand {
-        crate::openai::Demand { prompt_tokens: self.prompt_bytes / BYTES_PER_TOKEN, ..question.demand }
-    }
 }

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::witness::Witness;
 use crate::attempt::Outcome;
-use crate::config::ProviderSeat;
 use crate::config::policy::dollars;
+use crate::config::{ProviderSeat, TaskClass};
 use crate::estimate;
 use crate::handoff::{Candidate, End, Plan, Trail, key};
 use crate::host::{self, SharedData};
 use crate::ledger;
 use crate::ledger::headers::headers;
-use crate::openai::{Endpoint, Usage};
+use crate::openai::{Endpoint, Fields, Usage};
 use crate::provider::{Bill, Call, Envelope};
 use crate::retry_after;
 use crate::seat::with_head;
@@ -139,14 +139,17 @@ impl Attempt {
     /// The same, for who knows more.
     pub(super) fn end_at(&mut self, end: End, now_ns: u64) {
         if self.close(end, now_ns) {
-            self.witness.ended(&end, now_ns);
+            // An answer that stops before its first word is none, and a caller can bring that about.
+            match end.outcome {
+                Outcome::Malformed if self.plan.fields.meets(const { Fields::of(&["stop"]) }) => self.witness.excused(now_ns),
+                _ => self.witness.ended(&end, now_ns),
+            }
         }
     }
 
-    /// The whole answer is larger than we hold, which a caller can bring about.
-    pub(super) fn end_oversized(&mut self, status: u16) {
-        let now_ns = host::now_ns();
-        if self.close(End::of(Outcome::Malformed, Some(status)), now_ns) {
+    /// The same, for an end that a caller can bring about.
+    pub(super) fn end_excused(&mut self, end: End, now_ns: u64) {
+        if self.close(end, now_ns) {
             self.witness.excused(now_ns);
         }
     }
@@ -162,7 +165,8 @@ impl Attempt {
     /// A stream has come to its proper end: books it.
     pub(super) fn stream_ends(&mut self, usage: Option<Usage>, produced: u64) {
         let now_ns = host::now_ns();
-        self.witness.stream_ends(self.plan.class, usage.as_ref(), now_ns);
+        let (class, one) = self.one_answer(usage);
+        self.witness.stream_ends(class, one.as_ref(), now_ns);
         self.settle(usage, produced, now_ns);
     }
 
@@ -180,9 +184,17 @@ impl Attempt {
     pub(super) fn answered_whole(&mut self, status: u16, usage: Option<Usage>, produced: u64, now_ns: u64) {
         if self.close(End::of(Outcome::Ok, Some(status)), now_ns) {
             let is_prompt = self.plan.endpoint == Endpoint::Embeddings;
-            self.witness.answered_whole(is_prompt, self.plan.class, usage.as_ref(), now_ns);
+            let (class, one) = self.one_answer(usage);
+            self.witness.answered_whole(is_prompt, class, one.as_ref(), now_ns);
         }
         self.settle(usage, produced, now_ns);
+    }
+
+    /// What one of the answers asked for took, and for what class that is a length: none if the caller had it cut.
+    fn one_answer(&self, usage: Option<Usage>) -> (Option<TaskClass>, Option<Usage>) {
+        let one = usage.map(|usage| Usage { output: usage.output.div_ceil(self.plan.choices.max(1)), ..usage });
+        let cut = one.zip(self.plan.asked_output).is_some_and(|(one, most)| one.output >= most);
+        (self.plan.class.filter(|_| !cut), one)
     }
 
     /// Writes the end into the trail, unless there is one.

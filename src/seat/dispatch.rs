@@ -100,8 +100,11 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
         None => (request, Vec::new()),
         Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
     };
-    let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
-    let bounds = Bounds::of(&config.routing, &request, &likely_ms);
+    let bounds_of = |plan: &rank::Plan<'_>| {
+        let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
+        Bounds::of(&config.routing, &request, &likely_ms)
+    };
+    let mut bounds = bounds_of(&plan);
     host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     if request.route().dry_run {
         let decision = Plan { adjustments, ..Plan::of(&plan, &request, &bounds, id, now_ms) };
@@ -111,12 +114,15 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let admitted =
         account.map(|account| admit(account, &estimate::reservation(&plan, arriving.endpoint, &request.demand()), now_ns)).transpose()?;
     let (booking, standing) = admitted.unzip();
-    if plan.candidates.len() > 1
-        && let Some(first) = plan.candidates.first()
-        && gateway.is_tried_out(first.deployment, &vitals, u64::from(bounds.per_try_ms) + TRIAL_SLACK_MS, now_ms)
-    {
-        plan.candidates.rotate_left(1);
-        plan.reason.push_str("; the first of them is being tried out by another call");
+    // Who is alone is asked whoever else does.
+    for _ in 1..plan.candidates.len() {
+        let hold_ms = u64::from(bounds.per_try_ms) + TRIAL_SLACK_MS;
+        let Some(first) = plan.candidates.first() else { break };
+        if !gateway.is_tried_out(first.deployment, &vitals, hold_ms, now_ms) {
+            break;
+        }
+        plan.put_off_first();
+        bounds = bounds_of(&plan);
         host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     }
     let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };

@@ -260,7 +260,8 @@ impl Provider {
         if attempt.stream() {
             attempt.end(Outcome::Malformed, Some(status));
         } else {
-            attempt.end_oversized(status);
+            // A caller can ask for as much.
+            attempt.end_excused(End::of(Outcome::Malformed, Some(status)), host::now_ns());
         }
         host::replace_body(Side::Response, body_size, b"");
         self.fail()

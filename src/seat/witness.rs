@@ -35,7 +35,10 @@ pub(super) struct Witness {
 const CLOCK_SLACK_MS: u64 = 10;
 
 /// Speeds above this are those of a buffer.
-const MOST_TOKENS_PER_SECOND: f64 = 100_000.0;
+const MOST_TOKENS_PER_SECOND: f64 = 10_000.0;
+
+/// So are those of what came within so many seconds of the first token.
+const FEWEST_SECONDS: f64 = 0.01;
 
 /// A stream with fewer tokens after its first says nothing of speed.
 const FEWEST_TOKENS: u64 = 4;
@@ -97,7 +100,7 @@ impl Witness {
     pub(super) fn stream_ends(&self, class: Option<TaskClass>, usage: Option<&Usage>, now_ns: u64) {
         let Some(output) = usage.map(|usage| usage.output).filter(|output| *output > 0) else { return };
         let seconds = ms_between(self.answered_ns, now_ns) / 1000.0;
-        let telling = self.answered_ns > 0 && seconds > 0.0 && output > FEWEST_TOKENS;
+        let telling = self.answered_ns > 0 && seconds >= FEWEST_SECONDS && output > FEWEST_TOKENS;
         let tokens_per_second = telling.then(|| ((output - 1) as f64 / seconds).min(MOST_TOKENS_PER_SECOND));
         self.tell(&[Event::Complete { class, output, tokens_per_second, whole_ms: None }], now_ns);
     }

@@ -105,3 +105,20 @@ fn the_saving_is_in_the_figures() {
     let (prompt, old): (u64, u64) = ((5 + 40_000 + 5) / 4 + 12, (5 + 40_000) / 4);
     assert_eq!(cost, prompt * 3_000 + 100 * 3_000 - old * 2_900 * 9 / 10);
 }
+
+#[test]
+fn home_is_told_by_what_the_first_turn_had() {
+    // With so many tools the first turn already is too long for `dear`.
+    let tools = json!([{"type": "function", "function": {"name": "f", "description": "a".repeat(40_000)}}]);
+    let config = config(&two_models());
+    let first = |turns: usize| {
+        let messages = turn("hello", turns, 10, "go on");
+        let body = json!({"messages": messages, "max_tokens": 100, "tools": tools, "route": {"task_class": "chat"}});
+        let plan = plan(&config, &hello(&body));
+        (order(&plan)[0].clone(), plan.reason)
+    };
+    assert_eq!(first(0).0, "cheap");
+    let (model, reason) = first(1);
+    assert_eq!(model, "cheap");
+    assert!(reason.starts_with("the conversation began here"), "{reason}");
+}

@@ -67,3 +67,17 @@ fn who_cannot_is_in_the_table_with_the_reason() {
     assert_eq!(excluded("plain").as_deref(), Some("lacks tools"));
     assert!(excluded("small").is_some_and(|reason| reason.contains("holds 100")));
 }
+
+#[test]
+fn where_all_are_too_slow_the_fastest_is_first_with_the_other_deployments_of_its_model() {
+    let mut twice = model("twice", 0.8, 1.0, 1.0);
+    let at = |provider: &str, ms: f64| json!({"provider": provider, "model": "m", "latency": {"first_token_ms": ms, "tokens_per_second": 100.0}});
+    twice["deployments"] = json!([at("one", 9_000.0), at("two", 300.0)]);
+    let mut once = model("once", 0.9, 1.0, 1.0);
+    once["deployments"] = json!([at("three", 500.0)]);
+    let config = config(&document(json!([once, twice])));
+    let plan = plan(&config, &hello(&json!({"route": {"max_latency_ms": 1}})));
+    let providers: Vec<&str> = plan.candidates.iter().map(|candidate| candidate.provider.name.as_str()).collect();
+    assert_eq!(providers, ["two", "one", "three"]);
+    assert!(plan.reason.ends_with("twice is the least bad"), "{}", plan.reason);
+}

@@ -44,3 +44,26 @@ fn a_model_by_its_id_and_a_conversation_under_way_are_not_drawn() {
     }
     assert_eq!(plan(&config, &hello(&json!({}))).propensity.map(|p| p > 0.5), Some(true));
 }
+
+#[test]
+fn the_reason_says_between_how_many_the_lot_was() {
+    let config = config(&exploring(0.2));
+    let plan = plan_by_lot(&config, &hello(&json!({"route": {"objective": "quality"}})), 0.15);
+    assert_eq!(plan.reason, "picked by lot among 2 of 3 eligible models, to learn how it does");
+}
+
+#[test]
+fn a_choice_that_is_put_off_is_no_longer_that_choice() {
+    let config = config(&exploring(0.2));
+    let mut plan = plan_by_lot(&config, &hello(&json!({"route": {"objective": "quality"}})), 0.99);
+    let costs: Vec<_> = plan.candidates.iter().map(|candidate| candidate.estimated_cost).collect();
+    assert!(plan.estimated_cost == costs[0] && costs[1] != costs[2], "{costs:?}");
+    plan.put_off_first();
+    assert_eq!(
+        (order(&plan), plan.estimated_cost, plan.propensity),
+        (["good", "poor", "best"].map(str::to_owned).to_vec(), costs[1], None)
+    );
+    plan.put_off_first();
+    assert_eq!((order(&plan)[0].as_str(), plan.estimated_cost), ("poor", costs[2]));
+    assert_eq!(plan.reason.matches("tried out").count(), 1, "{}", plan.reason);
+}

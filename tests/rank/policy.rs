@@ -26,7 +26,7 @@ type Change = fn(&mut Value);
 
 #[test]
 fn whatever_a_choice_depends_on_changes_the_name() {
-    let changes: [(&str, Change); 16] = [
+    let changes: [(&str, Change); 17] = [
         ("objective", |d| d["workspaces"][0]["objective"] = json!("cost")),
         ("models", |d| d["workspaces"][0]["models"] = json!(["a"])),
         ("lambda", |d| d["routing"] = json!({"quality_per_dollar": {"lambda": 0.06}})),
@@ -42,6 +42,7 @@ fn whatever_a_choice_depends_on_changes_the_name() {
         ("window", |d| d["models"][0]["context_window"] = json!(99_999)),
         ("capabilities", |d| d["models"][0]["capabilities"] = json!(["vision"])),
         ("latency", |d| d["models"][0]["latency"] = json!({"first_token_ms": 1.0, "tokens_per_second": 9.0})),
+        ("protocol", |d| d["providers"]["one"]["protocol"] = json!("groq")),
         ("provider", |d| d["models"][0]["deployments"][0]["provider"] = json!("two")),
     ];
     let mut names = vec![name(&usual())];
@@ -52,4 +53,14 @@ fn whatever_a_choice_depends_on_changes_the_name() {
         assert!(!names.contains(&name), "{what}");
         names.push(name);
     }
+}
+
+#[test]
+fn the_models_of_others_are_nothing_to_a_workspace() {
+    let with = |price: f64| {
+        let mut document = document(json!([model("a", 0.9, 3.0, 15.0), model("b", 0.8, price, 1.0)]));
+        document["workspaces"][0]["models"] = json!(["a"]);
+        name(&document)
+    };
+    assert_eq!(with(0.5), with(0.6));
 }

@@ -27,6 +27,11 @@ fn call(stream: bool, route: &str) -> Request {
     Request::chat(body(&format!(r#""model":"gpt-4o","stream":{stream},"route":{{{route}}}"#)))
 }
 
+/// A call that may have its answer stopped before it begins.
+fn stopping(stream: bool) -> Request {
+    Request::chat(body(&format!(r#""model":"gpt-4o","stream":{stream},"stop":["a"]"#)))
+}
+
 /// Health after each of three calls that the only candidate answers so.
 fn thrice(reply: &Reply, request: &Request) -> [String; 3] {
     let mut gateway = gateway();
@@ -63,6 +68,9 @@ fn what_a_provider_does_wrong_counts() {
 fn what_a_caller_brings_about_does_not_count() {
     let refused = |kind: &str| Reply::json(400, json!({"error": {"type": kind, "code": kind, "message": "m"}}).to_string());
     let in_band = json!({"error": {"type": "content_filter", "message": "m"}}).to_string();
+    let larger = json!({"error": {"type": "tokens", "code": "rate_limit_exceeded", "message":
+        "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 50000."}});
+    let larger = larger.to_string();
     let huge = completion(&"x".repeat(17 << 20));
     for (name, reply, request) in [
         ("refused", refused("invalid_request_error"), call(false, "")),
@@ -79,6 +87,9 @@ fn what_a_caller_brings_about_does_not_count() {
         ("a client that leaves", good(true).in_pieces_of(200).pace_ms(5), call(true, "").leaves(Leaves::After(2))),
         ("a client that leaves while it uploads", good(true), call(true, "").leaves(Leaves::Uploading)),
         ("an answer larger than we hold", Reply::json(200, huge), call(false, "")),
+        ("a request larger than a minute's limit", Reply::json(429, larger).header("retry-after", "60"), call(false, "")),
+        ("an answer stopped before its first word", Reply::json(200, completion("")), stopping(false)),
+        ("the same of a stream", Reply::stream(chunks(&[])), stopping(true)),
     ] {
         assert_eq!(thrice(&reply, &request), ["healthy"; 3], "{name}");
     }
@@ -266,20 +277,46 @@ fn figures_that_wait_are_written_with_the_tick_which_comes_only_when_asked_for()
     assert_eq!((health(&mut gateway).as_str(), tick()), ("degraded", None), "a failure waits for nothing");
 }
 
+/// What is known of the lengths of answers.
+fn lengths() -> Vec<Option<f64>> {
+    use neural_router::config::{Config, Document};
+    let document = Document::from_json(fixture::document().to_string().as_bytes()).expect("a document");
+    let config = Config::from_document(&document).expect("a document");
+    let snapshot = vitals::Snapshot::read(&SharedData, &config.catalog, now_ms());
+    let deployment = config.catalog.deployments().find(|deployment| deployment.model.starts_with("gpt")).expect("one");
+    snapshot.of(deployment).output_tokens.iter().map(vitals::Mean::known).collect()
+}
+
 #[test]
 fn lengths_are_learned_by_class() {
-    use neural_router::config::{Config, Document, TaskClass};
+    use neural_router::config::TaskClass;
     let mut gateway = gateway();
     for class in ["\"task_class\":\"math\"", "\"task_class\":\"code\""] {
         gateway.will("openai", good(false)).call(call(false, class));
         pass_ms(200);
     }
-    let document = Document::from_json(fixture::document().to_string().as_bytes()).expect("a document");
-    let config = Config::from_document(&document).expect("a document");
-    let snapshot = vitals::Snapshot::read(&SharedData, &config.catalog, now_ms());
-    let deployment = config.catalog.deployments().find(|deployment| deployment.model.starts_with("gpt")).expect("one");
-    let lengths: Vec<Option<f64>> = snapshot.of(deployment).output_tokens.iter().map(vitals::Mean::known).collect();
     let expected: Vec<Option<f64>> =
         TaskClass::ALL.iter().map(|class| matches!(class, TaskClass::Math | TaskClass::Code).then_some(4.0)).collect();
-    assert_eq!(lengths, expected);
+    assert_eq!(lengths(), expected);
+}
+
+#[test]
+fn a_length_is_that_of_one_answer_that_was_not_cut() {
+    // The answers have four tokens together.
+    for (members, expected) in [
+        ("\"n\":1", Some(4.0)),
+        ("\"n\":2", Some(2.0)),
+        ("\"max_tokens\":5", Some(4.0)),
+        ("\"max_tokens\":4", None),
+        ("\"n\":2,\"max_tokens\":2", None),
+    ] {
+        for stream in [false, true] {
+            let mut gateway = gateway();
+            let asked = format!(r#""model":"gpt-4o","stream":{stream},{members},"route":{{"task_class":"code"}}"#);
+            let answer = gateway.will("openai", good(stream)).call(Request::chat(body(&asked)));
+            assert_eq!(answer.status(), 200, "{asked}: {}", answer.text());
+            tick();
+            assert_eq!(lengths().into_iter().flatten().next(), expected, "{asked}");
+        }
+    }
 }

@@ -1,7 +1,11 @@
 //! Who is asked first, and who next: the order of candidates as the providers see it.
 
-use super::fixture::{body, gateway};
-use super::host::{Reply, Request};
+use neural_router::host::SharedData;
+use neural_router::vitals;
+use serde_json::json;
+
+use super::fixture::{body, document, gateway, good};
+use super::host::{Gateway, Reply, Request, forget_shared_data, now_ms, pass_ms};
 
 /// The models tried, when nobody answers.
 fn tried(members: &str) -> Vec<String> {
@@ -56,4 +60,32 @@ fn the_same_call_is_ranked_the_same_every_time() {
     for _ in 0..20 {
         assert_eq!(tried(r#""model":"auto""#), first);
     }
+}
+
+#[test]
+fn whom_others_try_out_is_asked_last_and_the_figures_are_those_of_who_is_first() {
+    forget_shared_data();
+    let mut document = document();
+    document["routing"]["adaptive"] = json!(true);
+    let mut gateway = Gateway::start(&document);
+    let known_by = [("anthropic", "claude-sonnet", "claude-sonnet-4-5"), ("openai", "gpt-4o", "gpt-4o-2024-11-20")];
+    for (provider, model, _) in known_by {
+        for _ in 0..vitals::DOWN {
+            gateway.will(provider, Reply::json(500, "{}")).call(Request::chat(body(&format!(r#""model":"{model}""#))));
+        }
+    }
+    pass_ms(1_100);
+    let auto = |more: &str| Request::chat(body(&format!(r#""model":"auto","route":{{"objective":"quality","explain":true{more}}}"#)));
+    let decided = gateway.call(auto(r#","dry_run":true"#)).json();
+    assert_eq!(decided["routing"]["selected"], "claude-sonnet", "{decided}");
+    // Behind the back of this worker, which knows what was so a moment ago.
+    for (provider, _, deployment) in known_by {
+        assert!(vitals::claim(&SharedData, &vitals::key(provider, deployment), 10_000, now_ms()));
+    }
+    let answer = gateway.will("groq", good(false)).call(auto(""));
+    let routing = answer.json()["routing"].clone();
+    let first: Vec<String> = answer.attempts().into_iter().map(|attempt| attempt.0).collect();
+    assert_eq!(first, ["llama"], "{routing}");
+    let row = routing["candidates"].as_array().expect("a table").iter().find(|row| row["model"] == "llama").cloned();
+    assert_eq!(routing["estimated_cost_usd"], row.expect("its row")["c_usd"]);
 }

@@ -4,12 +4,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Checked, err};
 use crate::config::Routing;
-use crate::config::catalog::{Catalog, Model, Objective, TaskClass};
+use crate::config::catalog::{Catalog, Kind, Model, Objective, TaskClass};
 use crate::config::document;
 use crate::config::preference::{Preferences, QualityPerDollar};
 
 /// Half the calls by lot are no longer routed.
 const MAX_EXPLORATION: f64 = 0.5;
+
+/// A billionth of a dollar, as prices are counted.
+const LEAST_C0_USD: f64 = 1e-9;
 
 /// More would be a slip: quality itself is at most 1.
 const MAX_LAMBDA: f64 = 10.0;
@@ -21,7 +24,7 @@ pub(super) fn preferences(path: &str, said: &document::Preferences, otherwise: &
         let path = format!("{path}.quality_per_dollar");
         figure(&path, "lambda", constants.lambda, lambda, |x| (0.0..=MAX_LAMBDA).contains(&x), "from 0 to 10")?;
         figure(&path, "delta", constants.delta, delta, |x| (0.0..=1.0).contains(&x), "from 0 to 1")?;
-        figure(&path, "c0_usd", constants.c0_usd, c0_usd, |x| x.is_finite() && x > 0.0, "US dollars above 0")?;
+        figure(&path, "c0_usd", constants.c0_usd, c0_usd, |x| x.is_finite() && x >= LEAST_C0_USD, "US dollars above 0")?;
     }
     for (name, floor) in said.quality_floor.iter().flatten() {
         let path = format!("{path}.quality_floor.{name}");
@@ -52,6 +55,10 @@ fn figure(path: &str, name: &str, said: Option<f64>, figure: &mut f64, sound: im
     Ok(())
 }
 
+/// Goes up with every change of the formulas in `rank` and of the weights in `task`: filters that may choose differently
+/// give their policies different names.
+const REVISION: &str = "1";
+
 /// Digits of a policy's name.
 const NAME_BYTES: usize = 6;
 
@@ -69,12 +76,16 @@ pub(super) fn policy<'c>(
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
+    text(REVISION);
     text(objective.name());
-    for model in models {
+    let models: Vec<&Model> = models.collect();
+    for model in &models {
         text(&model.id);
         for deployment in &model.deployments {
             text(&deployment.model);
-            text(catalog.provider(deployment).map_or("", |provider| &provider.name));
+            let provider = catalog.provider(deployment);
+            text(provider.map_or("", |provider| &provider.name));
+            text(provider.map_or("", |provider| provider.protocol.name));
         }
     }
     let mut number = |bits: u64| hash.update(bits.to_le_bytes());
@@ -82,10 +93,12 @@ pub(super) fn policy<'c>(
     number(routing.adaptive.into());
     let QualityPerDollar { lambda, delta, c0_usd } = preferences.quality_per_dollar;
     [lambda, delta, c0_usd, preferences.exploration].into_iter().chain(preferences.floors).for_each(|x| number(x.to_bits()));
-    for model in catalog.models().map(|(_, model)| model) {
+    for model in models {
         let price = model.price;
         let whole = [model.context_window.0, model.max_output.0, price.input, price.output, price.cached_input, price.cache_write];
-        whole.into_iter().chain([model.capabilities.bits().into(), model.deployments.len() as u64]).for_each(&mut number);
+        let kind = [u64::from(model.kind == Kind::Embedding), model.dimensions.map_or(0, u64::from)];
+        let shape = [model.capabilities.bits().into(), model.deployments.len() as u64];
+        whole.into_iter().chain(kind).chain(shape).for_each(&mut number);
         let quality = TaskClass::ALL.iter().map(|class| model.quality.of(Some(*class)));
         quality.chain([model.quality.default, model.sensitivity]).for_each(|x| number(x.to_bits()));
         for deployment in &model.deployments {

@@ -19,8 +19,13 @@ impl Provider {
     /// The attempt ends without an answer, for a reason that is not the caller's. Notes how long the
     /// provider wants to be left alone; the response headers must still be there.
     pub(super) fn failed(&self, mut attempt: Attempt, status: u16, body: &[u8]) {
-        let class = self.codec.failed(status, body).class;
+        let failed = self.codec.failed(status, body);
+        let class = failed.class;
         let now_ns = host::now_ns();
+        if is_larger_than_a_minute(&failed) {
+            attempt.end_excused(End { error: Some(class), ..End::of(Outcome::Status, Some(status)) }, now_ns);
+            return;
+        }
         let asked = matches!(class, Class::RateLimited | Class::Overloaded | Class::Credentials | Class::Unavailable);
         let advice = || retry_after::advised_ms(|name| host::header(Side::Response, name), body, now_ns / 1_000_000);
         let retry_after_ms = if asked { advice() } else { None };
@@ -81,6 +86,11 @@ impl Provider {
         };
         Rejection::refused_by_provider(&message, failed.param, code)
     }
+}
+
+/// Whether the request alone has more tokens than a minute's limit of OpenAI or Groq: a smaller one would be answered.
+fn is_larger_than_a_minute(failed: &Failed) -> bool {
+    failed.class == Class::RateLimited && memchr::memmem::find(failed.message.as_bytes(), b"Request too large").is_some()
 }
 
 fn note(attempt: &mut Attempt, status: u16, failed: &Failed) {
