@@ -48,7 +48,7 @@ def inferred_classes(folder: Path, x) -> tuple[np.ndarray, np.ndarray]:
     this set, nor of RouteLLM's: what it would say of a benchmark unknown to it."""
     samples = task_data.trained_without(task_data.load(folder, 0), "llmrouter")
     known = features.matrix([features.extract(sample.evidence) for sample in samples])
-    table, bias = task_model.fit(known, samples, CLASS_STRENGTH, 0)
+    table, bias = task_model.fit(known, samples, task_model.Setting(4.0, CLASS_STRENGTH), 0)
     rounded, _, step = task_model.quantise(table, bias)
     score = x @ (rounded * step) + bias
     score[:, CLASSES.index("tools")] = -np.inf

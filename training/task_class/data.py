@@ -14,7 +14,7 @@ from training.task_class import labels
 
 HERE = Path(__file__).parent
 # Times a prompt of our own is used: as it is, or with what is filled into its places.
-USES, FILLED_USES = 3, 12
+USES, FILLED_USES = 6, 12
 PLACE = re.compile(r"\{([a-z]+)\}")
 # What applications put first, whatever the task; given to a part of our own prompts so that it means nothing.
 PLAIN_SYSTEMS = [
@@ -70,11 +70,35 @@ def own(seed: int) -> list[Sample]:
 
     found = []
     for number, row in enumerate(lines(HERE / "own.jsonl")):
-        filled = any(place in fillings for place in PLACE.findall(row["prompt"]))
+        filled = " || " in row["prompt"] or any(place in fillings for place in PLACE.findall(row["prompt"]))
         for _ in range(FILLED_USES if filled else USES):
-            prompt = PLACE.sub(filling, framed(row["prompt"], pick))
+            prompt = PLACE.sub(filling, framed(with_options(row["prompt"], pick), pick))
             found.append(Sample("own", f"own-{number}", row["class"], around(prompt, row["class"], pick)))
     return found
+
+
+OPTION_MARKS = [["- "] * 10, [f"({c}) " for c in "ABCDEFGHIJ"], [f"{c}. " for c in "ABCDEFGHIJ"], [f"{c}) " for c in "abcdefghij"]]
+BEFORE_OPTIONS = ["", "", "", "Options:\n", "Choices:\n", "Choose one:\n"]
+BEFORE_QUESTION = [
+    "", "", "", "", "Question: ", "Q: ", "Answer the following multiple choice question.\n\n", "Choose the correct option. ",
+    "Think step by step, then give the letter of your answer.\n", "Please answer this question with the letter only.\n",
+]  # fmt: skip
+AFTER_OPTIONS = ["", "", "", "\nAnswer:", "\nGive the letter only.", "\nThe answer is"]
+
+
+def with_options(prompt: str, pick: random.Random) -> str:
+    """`question || a|b|c` with its options written out in one of many ways, of which none says anything
+    of the class; sometimes without them."""
+    question, found, rest = prompt.partition(" || ")
+    options = rest.split("|")
+    if not found or pick.random() < 0.15:
+        return question
+    pick.shuffle(options)
+    question = pick.choice(BEFORE_QUESTION) + question
+    if pick.random() < 0.25:
+        return question + " " + pick.choice(["", "Options: ", "Choose from: "]) + pick.choice([", ", " / ", "; "]).join(options)
+    lines = [mark + option for mark, option in zip(pick.choice(OPTION_MARKS), options)]
+    return question + "\n" + pick.choice(BEFORE_OPTIONS) + "\n".join(lines) + pick.choice(AFTER_OPTIONS)
 
 
 FRAMES = [
@@ -104,9 +128,11 @@ def around(prompt: str, label: str, pick: random.Random) -> Evidence:
     )
 
 
-def load(folder: Path, seed: int) -> list[Sample]:
-    """Every labelled prompt."""
+def load(folder: Path, seed: int, big_bench: Path | None = None) -> list[Sample]:
+    """Every labelled prompt; `big_bench` is a file of `big_bench.py`."""
     found = own(seed)
+    for row in rows(big_bench.parent, big_bench.name.removesuffix(".jsonl.gz")) if big_bench else []:
+        found += sample("big-bench", row["task"], row["class"], row["prompt"])
     for row in rows(folder, "t0-templates"):
         found += sample("t0", row["template"], labels.t0(row["template"]), row["prompt"])
     for row in rows(folder, "big-bench-hard"):
@@ -140,8 +166,12 @@ def trained_without(samples: list[Sample], held_out: str) -> list[Sample]:
     """What may be trained on when a set is held out: neither the set nor what shares prompts with it."""
     family = {"routellm", "llmrouter"} if held_out in ("routellm", "llmrouter") else {held_out}
     shared = ("commonsense_qa", "common_gen")
+    # What BIG-bench has of the same passages or puzzles.
+    alike = {"t0": r"gem/|social_iqa|quoref|cosmos|qasc|ropes", "llmrouter": "common_gen|logic_grid", "routellm": "logic_grid"}
 
     def overlaps(s: Sample) -> bool:
+        if s.source == "big-bench":
+            return held_out in alike and bool(re.search(alike[held_out], s.group))
         if held_out == "llmrouter" and s.source == "t0" and s.group.startswith(shared):
             return True
         return held_out == "t0" and s.source == "llmrouter" and s.group in ("commonsense_qa", "commongen")

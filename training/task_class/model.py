@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -11,14 +12,23 @@ from training.features import CLASSES, ROWS
 from training.task_class.data import Sample
 
 
-# How much more our own prompts count than as many of a public set: they are written as users write.
-OWN_SHARE = 4
+# How much a prompt of BIG-bench counts against one of another public set: its tasks are like nothing users write.
+BIG_BENCH_SHARE = 0.5
 
 
-def weights(samples: list[Sample]) -> np.ndarray:
+class Setting(NamedTuple):
+    """What is chosen by evaluation: how much more our own prompts, written as users write, count than as
+    many of a public set; and the inverse of the regularisation."""
+
+    own_share: float
+    strength: float
+
+
+def weights(samples: list[Sample], own_share: float) -> np.ndarray:
     """Weight of each sample: classes count alike, and within a class large sets less than their size."""
     sizes = Counter((s.source, s.label) for s in samples)
-    share = {key: (OWN_SHARE if key[0] == "own" else 1) * size**0.5 for key, size in sizes.items()}
+    shares = {"own": own_share, "big-bench": BIG_BENCH_SHARE}
+    share = {key: shares.get(key[0], 1) * size**0.5 for key, size in sizes.items()}
     whole = Counter()
     for (_, label), part in share.items():
         whole[label] += part
@@ -27,11 +37,10 @@ def weights(samples: list[Sample]) -> np.ndarray:
     return found * len(samples) / found.sum()
 
 
-def fit(matrix, samples: list[Sample], strength: float, seed: int):
-    """(weights [rows][classes], bias [classes]) of a multinomial logistic regression; `strength` is the
-    inverse of the regularisation."""
-    model = LogisticRegression(C=strength, max_iter=100, tol=3e-3, random_state=seed)
-    model.fit(matrix, [CLASSES.index(s.label) for s in samples], sample_weight=weights(samples))
+def fit(matrix, samples: list[Sample], setting: Setting, seed: int):
+    """(weights [rows][classes], bias [classes]) of a multinomial logistic regression."""
+    model = LogisticRegression(C=setting.strength, max_iter=100, tol=3e-3, random_state=seed)
+    model.fit(matrix, [CLASSES.index(s.label) for s in samples], sample_weight=weights(samples, setting.own_share))
     table, bias = np.zeros((ROWS, len(CLASSES))), np.full(len(CLASSES), -8.0)
     table[:, model.classes_] = model.coef_.T
     bias[model.classes_] = model.intercept_

@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from training.features import CLASSES, SHAPE_ROW, extract, matrix
 from training.task_class import data
 from training.task_class.labels import FIVE
-from training.task_class.model import fit, quantise
+from training.task_class.model import Setting, fit, quantise
 
 HERE = Path(__file__).parent
-# Inverse regularisations tried. The one used for a set is the one best for the *other* sets.
-STRENGTHS = [0.3, 2.0, 6.0]
+# What is tried. The setting used for a set is the one best for the *other* sets.
+SETTINGS = [Setting(own_share, strength) for own_share in (10, 20) for strength in (2.0, 4.0)]
 RESAMPLES = 1000
 # Log-odds that tools are wanted once they are offered, beyond those in the training data, where every class
 # counts alike; the score of `tools` matters only there.
@@ -67,11 +67,11 @@ class Evaluation:
         self.draws: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
         self.points: dict[tuple[str, str], list[float]] = defaultdict(list)
 
-    def add(self, name: str, samples, answers: dict[str, np.ndarray], strength: float) -> None:
+    def add(self, name: str, samples, answers: dict[str, np.ndarray], setting: Setting) -> None:
         groups = [s.group for s in samples]
         gold = gold_of(samples)
         five = np.array([FIVE[label] for label in CLASSES])
-        row = {"prompts": len(samples), "classes": len(set(gold.tolist())), "strength": strength}
+        row = {"prompts": len(samples), "classes": len(set(gold.tolist())), **setting._asdict()}
         for method, found in answers.items():
             for merged, (a, b) in {"11": (gold, found), "5": (five[gold], five[found])}.items():
                 point, draws = macro_f1(a, b), resampled(a, b, groups, self.rng)
@@ -103,15 +103,15 @@ def length_only(columns):
 
 
 def held_out(samples, features, name: str, seed: int) -> dict:
-    """Answers for one set, by models trained without it: one a strength, and the length alone."""
+    """Answers for one set, by models trained without it: one a setting, and the length alone."""
     place = {id(s): number for number, s in enumerate(samples)}
     train, test = data.trained_without(samples, name), [s for s in samples if s.source == name]
     inside, outside = np.array([place[id(s)] for s in train]), np.array([place[id(s)] for s in test])
     tools = np.array([s.evidence.tools for s in test])
     answers = {}
-    for strength in STRENGTHS:
-        table, bias, _ = quantise(*fit(features[inside], train, strength, seed))
-        answers[strength] = classify(features[outside], table.astype(float), bias / 256.0, tools)
+    for setting in SETTINGS:
+        table, bias, _ = quantise(*fit(features[inside], train, setting, seed))
+        answers[setting] = classify(features[outside], table.astype(float), bias / 256.0, tools)
     short = length_only(features)
     length = LogisticRegression(max_iter=200, class_weight="balanced")
     answers["length"] = length.fit(short[inside], [CLASSES.index(s.label) for s in train]).predict(short[outside])
@@ -119,27 +119,28 @@ def held_out(samples, features, name: str, seed: int) -> dict:
     return answers
 
 
-def evaluate(samples, features, seed: int) -> tuple[dict, float]:
-    """Holds out every public set in turn; the results, and the strength that is best over all sets."""
+def evaluate(samples, features, seed: int) -> tuple[dict, Setting]:
+    """Holds out every public set in turn; the results, and the setting that is best over all sets."""
     evaluation = Evaluation(seed)
-    names = sorted({s.source for s in samples} - {"own"})
-    answers = {name: held_out(samples, features, name, seed) for name in names}
+    names = sorted({s.source for s in samples} - {"own", "big-bench"})
+    with Pool() as pool:
+        answers = dict(zip(names, pool.starmap(held_out, [(samples, features, name, seed) for name in names], chunksize=1)))
     tests = {name: [s for s in samples if s.source == name] for name in names}
     merged = np.array([FIVE[label] for label in CLASSES])
     quality = {
-        (name, strength): macro_f1(merged[gold_of(tests[name])], merged[answers[name][strength]])
+        (name, setting): macro_f1(merged[gold_of(tests[name])], merged[answers[name][setting]])
         for name in names
-        for strength in STRENGTHS
+        for setting in SETTINGS
     }
 
-    def best(sets: list[str]) -> float:
-        return max(STRENGTHS, key=lambda strength: sum(quality[name, strength] for name in sets))
+    def best(sets: list[str]) -> Setting:
+        return max(SETTINGS, key=lambda setting: sum(quality[name, setting] for name in sets))
 
     for name in names:
-        strength = best([other for other in names if other != name])
+        setting = best([other for other in names if other != name])
         random = evaluation.rng.integers(0, len(CLASSES) - 1, len(tests[name]))
-        found = {"model": answers[name][strength], "length": answers[name]["length"], "random": random}
-        evaluation.add(name, tests[name], found, strength)
+        found = {"model": answers[name][setting], "length": answers[name]["length"], "random": random}
+        evaluation.add(name, tests[name], found, setting)
     return {"sets": evaluation.rows, "mean": evaluation.mean()}, best(names)
 
 
@@ -152,24 +153,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default=os.environ.get("ROUTING_DATA"), help="folder of the public sets; or $ROUTING_DATA")
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--strength", type=float, help="train with this and skip the evaluation")
+    parser.add_argument("--big-bench", type=Path, default=os.environ.get("BIG_BENCH"), help="a file of big_bench.py; or $BIG_BENCH")
+    parser.add_argument("--setting", type=float, nargs=2, help="own share and strength: train with these and skip the evaluation")
     arguments = parser.parse_args()
-    if not arguments.data:
-        parser.error("--data or $ROUTING_DATA")
-    samples = data.load(Path(arguments.data), arguments.seed)
+    if not arguments.data or not arguments.big_bench:
+        parser.error("--data or $ROUTING_DATA, and --big-bench or $BIG_BENCH")
+    samples = data.load(Path(arguments.data), arguments.seed, Path(arguments.big_bench))
     with Pool() as pool:
         features = matrix(pool.map(extract, [s.evidence for s in samples], chunksize=500))
     print(f"{len(samples)} prompts", flush=True)
-    strength = arguments.strength
-    if not strength:
-        results, strength = evaluate(samples, features, arguments.seed)
+    setting = Setting(*arguments.setting) if arguments.setting else None
+    if not setting:
+        results, setting = evaluate(samples, features, arguments.seed)
         print(json.dumps(results["mean"]))
         (HERE / "results.json").write_text(json.dumps({"seed": arguments.seed, **results}, indent=1) + "\n")
-    table, bias = fit(features, samples, strength, arguments.seed)
+    table, bias = fit(features, samples, setting, arguments.seed)
     bias[CLASSES.index("tools")] += TOOLS_PRIOR
     table, bias, step = quantise(table, bias)
     np.savez_compressed(HERE / "model.npz", weights=table, bias=bias, step=step)
-    print(f"trained with strength {strength}; step {step:.5f}")
+    print(f"trained with {setting}; step {step:.5f}")
 
 
 if __name__ == "__main__":
