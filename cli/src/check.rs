@@ -1,12 +1,10 @@
 //! `nr check`: is this file one that `nr` can render and the filter can run, what does it allow, and what of it can
 //! nobody have meant?
 
-use std::io::Write;
-
 use neural_router::config::document::{Guardrail, Key, Limits, Period, Workspace};
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::finding::{Finding, Rule};
 use crate::load::{self, Loaded};
 use crate::options::Check;
@@ -78,11 +76,6 @@ fn overview(loaded: &Loaded) -> String {
     );
     let each = loaded.document.workspaces.iter().zip(workspaces.iter());
     [total].into_iter().chain(each.map(|(written, resolved)| summary(written, resolved.models(catalog).count()))).collect()
-}
-
-/// A reader who has seen enough closes the pipe; that is no panic.
-fn print(text: &str) -> Result<(), Failure> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
 
 fn count(n: usize, what: &str) -> String {

@@ -16,7 +16,7 @@ use neural_router::{annotate, handoff};
 
 use crate::caller::Who;
 use crate::columns::{self, Align};
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::options::Explain;
 use crate::{input, load};
 
@@ -26,14 +26,11 @@ pub(crate) fn run(options: &Explain) -> Result<(), Failure> {
     let who = Who::of(&config, options.workspace.as_deref(), options.key_id.as_deref())?;
     let body = input::bytes(&options.request, config.max_request_bytes.into())?;
     match explain(&config, &who.caller(), &body, options) {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            Ok(())
-        }
+        Ok(text) => print(&[text.trim_end(), "\n"].concat()),
         Err(rejection) => {
             let body = String::from_utf8_lossy(&rejection.body()).into_owned();
             if options.json {
-                println!("{body}");
+                print(&[&body, "\n"].concat())?;
             }
             Err(refused(rejection.status, &body))
         }

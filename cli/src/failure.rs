@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked: one sentence on standard error, exit status 1.
 
 use std::fmt;
+use std::io::Write as _;
 
 use neural_router::config::ConfigError;
 
@@ -26,4 +27,9 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self(error.to_string())
     }
+}
+
+/// Writes to standard output. Whoever reads it may stop, which is no reason to panic.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }

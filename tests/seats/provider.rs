@@ -1,5 +1,6 @@
 //! What a provider gets, what of its answer the client gets, and what filter state ends with.
 
+use neural_router::config::TaskClass;
 use serde_json::{Value, json};
 
 use super::fixture::{assert_error, body, completion, document, gateway, good};
@@ -176,10 +177,13 @@ fn an_answer_is_openais_with_our_id_model_and_routing() {
     routing["reason"].take();
     assert!(routing["policy"].as_str().is_some_and(|policy| policy.len() == 12 && policy.bytes().all(|b| b.is_ascii_hexdigit())));
     routing["policy"].take();
+    // What it is taken for depends on the weights.
+    assert!(routing["task_class"].as_str().is_some_and(|class| TaskClass::NAMES.contains(&class)));
+    routing["task_class"].take();
     assert_eq!(
         routing,
         json!({
-            "selected": "gpt-4o", "objective": "quality-per-dollar", "task_class": "chat", "candidates_considered": 1, "reason": null,
+            "selected": "gpt-4o", "objective": "quality-per-dollar", "task_class": null, "candidates_considered": 1, "reason": null,
             "provider": "openai", "policy": null, "estimated_cost_usd": 0.005_025, "cost_usd": 0.000_067_5,
             "attempts": [{"model": "gpt-4o", "provider": "openai", "outcome": "ok", "status": 200, "latency_ms": 30}], "adjustments": [],
         })

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use similar::TextDiff;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::load;
 use crate::options::CatalogUpdate;
 use places::Places;
@@ -48,7 +48,7 @@ pub(crate) fn update(options: &CatalogUpdate) -> Result<(), Failure> {
     verify(&text, &edited, &review.changes).map_err(|error| because(&error))?;
     let name = file.display().to_string();
     let difference = TextDiff::from_lines(&text, &edited).unified_diff().header(&name, &name).to_string();
-    std::io::stdout().write_all(difference.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))?;
+    print(&difference)?;
     for note in &review.notes {
         eprintln!("note: {note}");
     }

@@ -18,7 +18,7 @@ mod svg;
 
 use std::collections::BTreeMap;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::load;
 use crate::options::Simulate;
 
@@ -65,9 +65,9 @@ pub(crate) fn run(options: &Simulate) -> Result<(), Failure> {
     };
     let drawn = options.plot.as_ref().map(|file| (file, curve::figure(&policies, &replayed, &comparison)));
     if options.json {
-        println!("{}", report::json(&name, &log, &policies, &replayed, &comparison, options.seed));
+        print(&[&report::json(&name, &log, &policies, &replayed, &comparison, options.seed), "\n"].concat())?;
     } else {
-        print!("{}\n{}", report::coverage(&name, &log, &policies, &replayed), report::table(&policies, &comparison));
+        print(&[&report::coverage(&name, &log, &policies, &replayed), "\n", &report::table(&policies, &comparison)].concat())?;
     }
     if let Some((file, (figure, notes))) = drawn {
         std::fs::write(file, svg::draw(&figure)).map_err(|error| crate::input::failed(file, &error))?;
