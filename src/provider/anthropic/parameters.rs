@@ -8,13 +8,7 @@ use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner, is_blank};
-
-/// Appends `,` and a member whose value is JSON.
-pub(super) fn member(name: &str, value: &str, out: &mut Vec<u8>) {
-    for piece in [",\"", name, "\":", value] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-}
+use crate::provider::translate::parameters::{member, number};
 
 /// What an answer may have at most when the caller does not say. OpenAI's default is all the model
 /// can; this is what every Claude since 4.0 can, also where the catalogue only knows the window.
@@ -46,7 +40,7 @@ pub(super) fn sampling(
     out: &mut Vec<u8>,
 ) -> Result<(), Failed> {
     let mut tempered = false;
-    if let Some((temperature, literal)) = number(body, "temperature", 2.0)? {
+    if let Some((temperature, literal)) = number(body, "temperature", 0.0..=2.0)? {
         let neutral = temperature == 1.0;
         if !generation.samples() || (thinking && !neutral) {
             if !neutral {
@@ -61,7 +55,7 @@ pub(super) fn sampling(
             tempered = true;
         }
     }
-    if let Some((top_p, literal)) = number(body, "top_p", 1.0)? {
+    if let Some((top_p, literal)) = number(body, "top_p", 0.0..=1.0)? {
         // Thinking takes 0.95 and above (extended-thinking page, "Feature compatibility").
         let refused = !generation.samples() || (thinking && top_p < 0.95) || (tempered && !generation.samples_twice());
         match (refused, top_p == 1.0) {
@@ -71,14 +65,6 @@ pub(super) fn sampling(
         }
     }
     Ok(())
-}
-
-fn number<'a>(body: &Object<'a>, name: &'static str, max: f64) -> Result<Option<(f64, &'a str)>, Failed> {
-    let Some(literal) = body.find(name) else { return Ok(None) };
-    match literal.parse::<f64>() {
-        Ok(number) if (0.0..=max).contains(&number) => Ok(Some((number, literal))),
-        _ => Err(Path::root(name).expected(&format!("a number from 0 to {max}"))),
-    }
 }
 
 /// More sequences than either API takes.

@@ -3,7 +3,7 @@
 
 use super::conversation::{Conversation, Ending};
 use super::generation::Generation;
-use super::parameters::{self, Circumstances, Format, Thinking, member};
+use super::parameters::{self, Circumstances, Format, Thinking};
 use super::part::{self, Place};
 use super::tools;
 use super::wish::Wish;
@@ -11,6 +11,7 @@ use crate::openai::members::encode;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::Object;
+use crate::provider::translate::parameters::member;
 use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 

@@ -8,11 +8,11 @@ use super::part::cache_control;
 use super::schema;
 use super::wish::{Choice, Wish};
 use crate::openai::members::{decode, encode};
-use crate::openai::scan::Scan;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner};
+use crate::provider::translate::tools::arguments;
 
 /// More tools than either API takes.
 const MAX_TOOLS: usize = 4096;
@@ -170,30 +170,6 @@ pub(super) fn call<'a>(call: &Object<'a>, at: Path<'_>, out: &mut Vec<u8>) -> Re
     arguments(function.find("arguments"), arguments_at, out)?;
     out.push(b'}');
     Ok(name)
-}
-
-/// They have to be decoded, and no tool takes as many.
-const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
-
-/// The arguments, JSON inside a string, as the object itself.
-fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
-    let Some(literal) = literal else {
-        out.extend_from_slice(b"{}");
-        return Ok(());
-    };
-    if literal.len() > MAX_ARGUMENTS_BYTES {
-        return Err(at.expected("fewer than 1048576 bytes of arguments"));
-    }
-    let text = decode(literal).ok_or_else(|| at.expected("a string"))?;
-    match text.trim_ascii() {
-        "" | "null" => out.extend_from_slice(b"{}"),
-        text => {
-            let mut scan = Scan::new(text);
-            let object = scan.value().ok().filter(|_| text.starts_with('{') && scan.end().is_ok());
-            out.extend_from_slice(object.ok_or_else(|| at.expected("a string with a JSON object in it"))?.as_bytes());
-        }
-    }
-    Ok(())
 }
 
 /// Appends the literal of a call's id. Anthropic takes `[a-zA-Z0-9_-]` only, other vendors write

@@ -8,6 +8,7 @@ use crate::openai::members::decode;
 use crate::provider::Failed;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner};
+use crate::provider::translate::tools::named;
 
 /// More tools than either API takes.
 const MAX_TOOLS: usize = 4096;
@@ -138,11 +139,4 @@ fn object(value: &str) -> Result<Choice<'_>, Failed> {
         }
         _ => Err(CHOICE.member("type").unsupported("only function and allowed_tools are supported by this model's provider")),
     }
-}
-
-/// The name literal of an object's `function`.
-fn named<'a>(of: &Object<'a>, at: Path<'_>) -> Result<&'a str, Failed> {
-    let function_at = at.member("function");
-    let function = of.object("function").ok_or_else(|| function_at.expected("an object"))?;
-    function.find("name").filter(|name| inner(name).is_some()).ok_or_else(|| function_at.member("name").missing("a string"))
 }

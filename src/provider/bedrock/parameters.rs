@@ -9,13 +9,7 @@ use crate::provider::anthropic::schema;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner, is_blank, write_dense};
-
-/// Appends `,` and a member whose value is JSON.
-pub(super) fn member(name: &str, value: &str, out: &mut Vec<u8>) {
-    for piece in [",\"", name, "\":", value] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-}
+use crate::provider::translate::parameters::{member, number};
 
 /// `max_tokens`, as far as the caller says one: Bedrock's default is all the model can, as OpenAI's.
 pub(super) fn max_tokens(body: &Object<'_>, limit: u64, adjustments: &mut Adjustments) -> Result<Option<u64>, Failed> {
@@ -66,7 +60,7 @@ fn sampling(
         _ => (true, true),
     };
     let mut tempered = false;
-    if let Some((temperature, literal)) = number(body, "temperature", 2.0)? {
+    if let Some((temperature, literal)) = number(body, "temperature", 0.0..=2.0)? {
         match (samples && !reasoning.fixes_temperature, temperature == 1.0) {
             (false, true) => {}
             (false, false) => adjustments.dropped("", "temperature"),
@@ -81,7 +75,7 @@ fn sampling(
             }
         }
     }
-    if let Some((top_p, literal)) = number(body, "top_p", 1.0)? {
+    if let Some((top_p, literal)) = number(body, "top_p", 0.0..=1.0)? {
         let refused = !samples || top_p < reasoning.least_top_p || (tempered && !twice);
         match (refused, top_p == 1.0) {
             (false, _) => member("topP", literal, out),
@@ -90,14 +84,6 @@ fn sampling(
         }
     }
     Ok(())
-}
-
-fn number<'a>(body: &Object<'a>, name: &'static str, max: f64) -> Result<Option<(f64, &'a str)>, Failed> {
-    let Some(literal) = body.find(name) else { return Ok(None) };
-    match literal.parse::<f64>() {
-        Ok(number) if (0.0..=max).contains(&number) => Ok(Some((number, literal))),
-        _ => Err(Path::root(name).expected(&format!("a number from 0 to {max}"))),
-    }
 }
 
 /// More sequences than OpenAI takes.

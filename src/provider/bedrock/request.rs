@@ -3,11 +3,12 @@
 
 use super::conversation::Conversation;
 use super::family::Family;
-use super::parameters::{self, Format, member};
+use super::parameters::{self, Format};
 use super::part::{self, Place};
 use super::reasoning::{self, Circumstances};
 use super::tools::Plan;
 use crate::provider::translate::Path;
+use crate::provider::translate::parameters::{is_neutral, member};
 use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
@@ -32,18 +33,6 @@ const TRANSLATED: [&str; 18] = [
     "response_format",
     "metadata",
     "service_tier",
-];
-
-/// Values that say what would happen anyway: leaving them out changes nothing.
-const NEUTRAL: [(&str, &[&str]); 8] = [
-    ("presence_penalty", &["0", "0.0"]),
-    ("frequency_penalty", &["0", "0.0"]),
-    ("function_call", &[r#""none""#, r#""auto""#]),
-    ("logit_bias", &["{}"]),
-    ("logprobs", &["false"]),
-    ("top_logprobs", &["0"]),
-    ("store", &["false"]),
-    ("modalities", &[r#"["text"]"#]),
 ];
 
 /// Stands for `response_format: {"type": "json_object"}`.
@@ -110,11 +99,6 @@ pub(super) fn translate(call: &Call<'_>, body: &str) -> Result<(Vec<u8>, Vec<Str
     }
     out.push(b'}');
     Ok((out, adjustments.into_list()))
-}
-
-fn is_neutral(name: &str, value: &str) -> bool {
-    let says = |neutral: &&str| value.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(neutral.bytes());
-    NEUTRAL.iter().any(|(member, values)| *member == name && values.iter().any(says))
 }
 
 /// Appends `,"outputConfig":{…}`

@@ -7,12 +7,12 @@ use super::conversation::says_nothing;
 use super::family::Family;
 use super::part::{cache_control, cache_point};
 use crate::openai::members::{decode, encode};
-use crate::openai::scan::Scan;
 use crate::provider::Failed;
 use crate::provider::anthropic::schema;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner};
+use crate::provider::translate::tools::{arguments, named};
 
 /// More tools than the API takes.
 const MAX_TOOLS: usize = 4096;
@@ -300,13 +300,6 @@ fn object(value: &str) -> Result<Choice<'_>, Failed> {
     }
 }
 
-/// The name literal of `{"function": {"name"}}`.
-fn named<'a>(object: &Object<'a>, at: Path<'_>) -> Result<&'a str, Failed> {
-    let function_at = at.member("function");
-    let function = object.object("function").ok_or_else(|| function_at.expected("an object"))?;
-    function.find("name").filter(|name| inner(name).is_some()).ok_or_else(|| function_at.member("name").missing("a string"))
-}
-
 /// Appends a `toolUse` block and returns the name literal.
 pub(super) fn call<'a>(call: &Object<'a>, at: Path<'_>, out: &mut Vec<u8>) -> Result<&'a str, Failed> {
     if call.find("type").is_some_and(|kind| kind != r#""function""#) {
@@ -328,30 +321,6 @@ pub(super) fn call<'a>(call: &Object<'a>, at: Path<'_>, out: &mut Vec<u8>) -> Re
     arguments(function.find("arguments"), arguments_at, out)?;
     out.extend_from_slice(b"}}");
     Ok(name)
-}
-
-/// They have to be decoded, and no tool takes as many.
-const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
-
-/// The arguments, JSON inside a string, as the object itself.
-fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
-    let Some(literal) = literal else {
-        out.extend_from_slice(b"{}");
-        return Ok(());
-    };
-    if literal.len() > MAX_ARGUMENTS_BYTES {
-        return Err(at.expected("fewer than 1048576 bytes of arguments"));
-    }
-    let text = decode(literal).ok_or_else(|| at.expected("a string"))?;
-    match text.trim_ascii() {
-        "" | "null" => out.extend_from_slice(b"{}"),
-        text => {
-            let mut scan = Scan::new(text);
-            let object = scan.value().ok().filter(|_| text.starts_with('{') && scan.end().is_ok());
-            out.extend_from_slice(object.ok_or_else(|| at.expected("a string with a JSON object in it"))?.as_bytes());
-        }
-    }
-    Ok(())
 }
 
 /// Longest `toolUseId`, in characters.

@@ -9,13 +9,7 @@ use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner};
-
-/// Appends `,` and a member whose value is JSON.
-pub(super) fn member(name: &str, value: &str, out: &mut Vec<u8>) {
-    for piece in [",\"", name, "\":", value] {
-        out.extend_from_slice(piece.as_bytes());
-    }
-}
+use crate::provider::translate::parameters::{member, number};
 
 /// `maxOutputTokens`, which includes thinking, as OpenAI's does. Without it the model's own limit holds.
 pub(super) fn max_tokens(body: &Object<'_>, limit: u64, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
@@ -34,12 +28,12 @@ pub(super) fn max_tokens(body: &Object<'_>, limit: u64, adjustments: &mut Adjust
 /// `temperature`, `topP`, `seed`, and the penalties.
 pub(super) fn sampling(body: &Object<'_>, generation: Generation, adjustments: &mut Adjustments, out: &mut Vec<u8>) -> Result<(), Failed> {
     for (name, google, least, most) in [("temperature", "temperature", 0.0, 2.0), ("top_p", "topP", 0.0, 1.0)] {
-        if let Some((_, literal)) = number(body, name, least, most)? {
+        if let Some((_, literal)) = number(body, name, least..=most)? {
             member(google, literal, out);
         }
     }
     for (name, google) in [("presence_penalty", "presencePenalty"), ("frequency_penalty", "frequencyPenalty")] {
-        let Some((penalty, literal)) = number(body, name, -2.0, 2.0)? else { continue };
+        let Some((penalty, literal)) = number(body, name, -2.0..=2.0)? else { continue };
         if penalty == 0.0 {
             continue;
         }
@@ -59,14 +53,6 @@ pub(super) fn sampling(body: &Object<'_>, generation: Generation, adjustments: &
         Some(_) => adjustments.dropped("", "seed"),
     }
     Ok(())
-}
-
-fn number<'a>(body: &Object<'a>, name: &'static str, least: f64, most: f64) -> Result<Option<(f64, &'a str)>, Failed> {
-    let Some(literal) = body.find(name) else { return Ok(None) };
-    match literal.parse::<f64>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(Some((number, literal))),
-        _ => Err(Path::root(name).expected(&format!("a number from {least} to {most}"))),
-    }
 }
 
 /// The API takes five.

@@ -10,6 +10,7 @@ use super::tools;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Object, write_dense};
+use crate::provider::translate::parameters::is_neutral;
 use crate::provider::translate::request::Request;
 use crate::provider::{Call, Failed};
 
@@ -40,9 +41,6 @@ const TRANSLATED: [&str; 23] = [
     "service_tier",
     "metadata",
 ];
-
-/// Values that say what would happen anyway: leaving them out changes nothing.
-const NEUTRAL: [(&str, &[&str]); 3] = [("logit_bias", &["{}"]), ("store", &["false"]), ("modalities", &[r#"["text"]"#])];
 
 /// Room for what is added.
 const GROWTH: usize = 1024;
@@ -116,11 +114,6 @@ fn ask_in_words(conversation: &mut Conversation<'_>, format: Format<'_>) {
     // A schema and a sentence of ours are text.
     part::text(conversation, Place::System, core::str::from_utf8(&words).unwrap_or_default(), None);
     conversation.adjustments.note("response_format asked for in the system prompt, which this model wants where there are tools");
-}
-
-fn is_neutral(name: &str, value: &str) -> bool {
-    let says = |neutral: &&str| value.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(neutral.bytes());
-    NEUTRAL.iter().any(|(member, values)| *member == name && values.iter().any(says))
 }
 
 #[cfg(test)]

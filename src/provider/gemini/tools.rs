@@ -8,11 +8,11 @@ use super::conversation::{Conversation, Place};
 use super::part::{self, MAX_PARTS};
 use super::schema::{self, Keywords};
 use crate::openai::members::decode;
-use crate::openai::scan::Scan;
 use crate::provider::Failed;
 use crate::provider::translate::Adjustments;
 use crate::provider::translate::Path;
 use crate::provider::translate::json::{Halt, Object, elements, inner};
+use crate::provider::translate::tools::{MAX_ARGUMENTS_BYTES, arguments, object};
 
 /// More tools than either API takes.
 const MAX_TOOLS: usize = 4096;
@@ -186,32 +186,6 @@ fn write_id(service: Service, id: &str, out: &mut Vec<u8>) {
             out.extend_from_slice(piece.as_bytes());
         }
     }
-}
-
-/// They have to be decoded, and no tool takes as many.
-const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
-
-/// The arguments, JSON inside a string, as the object itself.
-fn arguments(literal: Option<&str>, at: Path<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
-    let Some(literal) = literal else {
-        out.extend_from_slice(b"{}");
-        return Ok(());
-    };
-    if literal.len() > MAX_ARGUMENTS_BYTES {
-        return Err(at.expected("fewer than 1048576 bytes of arguments"));
-    }
-    let text = decode(literal).ok_or_else(|| at.expected("a string"))?;
-    match text.trim_ascii() {
-        "" | "null" => out.extend_from_slice(b"{}"),
-        text => out.extend_from_slice(object(text).ok_or_else(|| at.expected("a string with a JSON object in it"))?.as_bytes()),
-    }
-    Ok(())
-}
-
-/// The text, if it is one JSON object.
-fn object(text: &str) -> Option<&str> {
-    let mut scan = Scan::new(text);
-    scan.value().ok().filter(|_| text.starts_with('{') && scan.end().is_ok())
 }
 
 /// Appends a `functionResponse` part. The response has to be an object: a string with one in it is sent as

@@ -9,6 +9,7 @@ pub(super) mod media;
 pub(super) mod parameters;
 mod path;
 pub(super) mod request;
+pub(super) mod tools;
 
 pub(super) use adjustments::Adjustments;
 pub(super) use path::Path;
