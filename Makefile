@@ -1,7 +1,7 @@
 # What one does with this repository. The work is in scripts/, where every step says its name and its time.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build up test fuzz bench lint clean
+.PHONY: help build release up test fuzz bench lint clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -13,6 +13,9 @@ help: ## List these targets
 
 build: ## Build target/neural_router.wasm, target/release/nr and target/release/nr-simulator
 	@scripts/build.sh
+
+release: ## Make a release in target/dist: filter, image, nr, bills of materials, digests
+	@scripts/release.sh
 
 up: ## Run the gateway in the foreground; ARGS="--config FILE --workers N" go to `nr up`
 	@scripts/up.sh $(ARGS)

@@ -115,7 +115,7 @@ our_image() {
   mkdir -p "$staged/usr/local/bin" "$staged/usr/local/lib/neural-router"
   cp "${programs[@]}" "$staged/usr/local/bin/"
   cp "$wasm" "$staged/usr/local/lib/neural-router/"
-  assemble "$base" "$OUR_IMAGE" "$label" "$staged" 'CMD ["nr", "--help"]'
+  assemble "$base" "$OUR_IMAGE" "$label" "$staged" 'USER 65532:65532' 'CMD ["nr", "--help"]'
   if docker run --rm "$OUR_IMAGE" nr --version >/dev/null 2>&1; then
     say "$OUR_IMAGE: the programs of target/release on $base"
   elif [ "$base" = "$DEBIAN_IMAGE" ]; then

@@ -22,6 +22,14 @@ have() { type -P "$1" >/dev/null 2>&1; }
 
 sha256() { if have sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi | cut -d' ' -f1; }
 
+# What [workspace.package] or [package] of the root Cargo.toml says under this name.
+cargo_field() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" Cargo.toml | head -1; }
+
+version() { cargo_field version; }
+
+# Seconds since 1970 as RFC 3339; BSD's date wants -r where GNU's wants -d.
+rfc3339() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$1" +%Y-%m-%dT%H:%M:%SZ; }
+
 # Milliseconds where bash has them (5.0 on), whole seconds elsewhere.
 now_ms() {
   if [ -n "${EPOCHREALTIME:-}" ]; then

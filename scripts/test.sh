@@ -13,6 +13,7 @@ suite "cargo test" cargo test --workspace --locked --no-fail-fast
 suite "fuzz" scripts/fuzz.sh 10
 suite "vendors' SDKs" "$VENV/bin/python" -m pytest tests/sdk -q
 suite "tests on real Envoy" "$VENV/bin/python" -m pytest tests/envoy --durations=5
+suite "release" "$VENV/bin/python" -m pytest tests/release -q
 suite "compose test" scripts/test-compose.sh
 
 verdict "$began"

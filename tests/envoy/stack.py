@@ -140,8 +140,8 @@ def beside(stack: Stack, folder: Path, workers: int = 2, configure: Callable[[di
         envoy.stop()
 
 
-def start(folder: Path) -> Stack:
-    """Everything, in the order the parts need each other. The caller stops it."""
+def start(folder: Path, wasm: Path | None = None) -> Stack:
+    """Everything, in the order the parts need each other, with another module if one is given. The caller stops it."""
     secrets = Secrets()
     listen, admin_port = programs.free_ports(2)
     admin = f"127.0.0.1:{admin_port}"
@@ -150,7 +150,7 @@ def start(folder: Path) -> Stack:
         config = configuration.document(listen, admin_port, simulator.providers, secrets)
         file, bootstrap, secrets_folder = folder / "neural-router.yaml", folder / "envoy.yaml", folder / "secrets"
         file.write_text(configuration.to_yaml(config))
-        rendered = render(file, secrets_folder, secrets.environment())
+        rendered = render(file, secrets_folder, secrets.environment(), wasm)
         assert rendered.returncode == 0, rendered.stderr
         bootstrap.write_text(rendered.stdout)
         envoy = start_envoy("envoy", bootstrap, admin, folder)
