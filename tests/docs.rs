@@ -1,5 +1,5 @@
 //! The documents, compared with the sources: files, links and make targets they name, the map of
-//! the repository, decision records; and, in `docs/`, the reference and what is shown.
+//! the repository, decision records, the tests that SECURITY.md names; and, in `docs/`, the reference and what is shown.
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
@@ -9,6 +9,8 @@ mod example;
 mod protocols;
 #[path = "docs/reference.rs"]
 mod reference;
+#[path = "docs/security.rs"]
+mod security;
 #[path = "docs/text.rs"]
 mod text;
 

@@ -8,7 +8,7 @@ use crate::failure::{Failure, print};
 use crate::finding::{Finding, Rule};
 use crate::load::{self, Loaded};
 use crate::options::Check;
-use crate::{lint, secrets};
+use crate::{certificate, lint, secrets};
 
 /// Checks a file and says what it holds: in total, and for each workspace what it may use. Findings go
 /// to standard error; with `--json` they are all that is printed, to standard output.
@@ -62,7 +62,8 @@ fn findings(loaded: &Loaded, allowed: &[Rule]) -> Vec<Finding> {
             advice: "put it there before `nr up` or `nr render envoy --secrets`".to_owned(),
         }
     });
-    let all = loaded.warnings().into_iter().chain(missing).chain(lint::findings(loaded));
+    let served = loaded.document.listen.tls.iter().flat_map(certificate::findings);
+    let all = loaded.warnings().into_iter().chain(missing).chain(served).chain(lint::findings(loaded));
     all.filter(|finding| !allowed.contains(&finding.rule)).collect()
 }
 

@@ -36,6 +36,10 @@ pub(crate) enum Rule {
     NoCredential,
     /// A provider's key, token or secret is not on this machine.
     MissingSecret,
+    /// The listener's certificate or its key cannot be used.
+    TlsFiles,
+    /// Every user of the machine can read the key of the listener's certificate.
+    TlsKeyExposed,
     /// A workspace has no key.
     NoKey,
     /// A key is the examples' placeholder.

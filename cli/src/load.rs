@@ -7,9 +7,9 @@ use std::path::Path;
 use neural_router::config::document::Cors;
 use neural_router::config::{Config, ConfigError, Document};
 
-use crate::credential;
 use crate::failure::Failure;
 use crate::finding::{Finding, Rule};
+use crate::{credential, edge};
 
 /// The file as written and as checked.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ pub(crate) fn checked(document: Document) -> Result<Loaded, ConfigError> {
             return Err(ConfigError::new(format!("{path}.port"), "a port from 1 to 65535"));
         }
     }
+    edge::check(&document, &config)?;
     document.listen.cors.as_ref().map_or(Ok(()), cors)?;
     if document.listen.port == document.admin.port && document.listen.address == document.admin.address {
         return Err(ConfigError::new("admin.port", "the listener has this port already"));
@@ -122,7 +123,7 @@ impl Loaded {
         };
         if self.document.admin.address.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback()) {
             let why = "Envoy's administration asks nobody for a password";
-            let advice = "bind it to 127.0.0.1".to_owned();
+            let advice = "bind it to 127.0.0.1, or see that only those reach it who may stop Envoy and read its configuration".to_owned();
             warn(Rule::AdminExposed, "admin.address".to_owned(), "not a loopback address".to_owned(), why, advice);
         }
         for provider in self.config.catalog.providers() {

@@ -15,9 +15,11 @@
 
 mod caller;
 mod catalog;
+mod certificate;
 mod check;
 mod columns;
 mod credential;
+mod edge;
 mod explain;
 mod failure;
 mod finding;

@@ -301,6 +301,7 @@ provider_NAME.aws:
   aws_secret_access_key=…
   aws_session_token=…          of temporary keys only
 To rotate one while Envoy runs, write the new one to a file beside it and rename that over the old.
+With listen.tls, listener.yaml there says where certificate and key are; rotate those two in the same way.
 With `auth: {aws: default}` nothing is written: Envoy finds keys itself, where AWS's tools do.";
 
 /// Options of `nr render envoy`.

@@ -1,5 +1,5 @@
-//! The directory of what authenticates to providers: for each, a file that tells Envoy where its key,
-//! token or client secret is, and what came from the environment itself; keys of AWS in the form of
+//! The directory of what authenticates: for each provider, a file that tells Envoy where its key,
+//! token or client secret is, one for the listener's certificate, and what came from the environment itself; keys of AWS in the form of
 //! its tools. 0700 and 0600; written beside and renamed, so that a running Envoy never reads half a key.
 
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use neural_router::config::Document;
 use neural_router::config::document::{Auth, Aws, AwsKeys, KeySource, Provider};
 
+use crate::certificate;
 use crate::credential::sources;
 use crate::failure::Failure;
+use crate::render::certificate as listener;
 use crate::render::credential::{self, MAX_BYTES};
 
 /// Writes the directory. Returns a sentence for each secret that is missing; Envoy runs without it and
@@ -19,6 +21,11 @@ use crate::render::credential::{self, MAX_BYTES};
 pub(crate) fn write(document: &Document, directory: &str) -> Result<Vec<String>, Failure> {
     let directory = directory_of(directory)?;
     let mut missing = Vec::new();
+    if let Some(tls) = &document.listen.tls {
+        missing.extend(certificate::complaint(tls));
+        let definition = listener::definition(tls).map_err(|error| Failure::new(format!("listen.tls: {error}")))?;
+        put(Path::new(&listener::file(&directory.to_string_lossy())), definition.as_bytes())?;
+    }
     for (name, provider) in &document.providers {
         missing.extend(self::missing(name, provider));
         let file = |ending: &str| directory.join(credential::name(name)).with_extension(ending);

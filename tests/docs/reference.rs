@@ -168,7 +168,14 @@ fn the_table_of_errors_has_every_code() {
     let multiline = local_reply.lines().map(str::trim).filter_map(|line| line.strip_prefix('"')?.strip_suffix("\",").map(str::to_owned));
     let is_code = |code: &String| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     sent.extend(refusals.chain(multiline).filter(is_code));
-    assert!(sent.contains("http_version") && sent.contains("request_too_large") && sent.contains("stream_interrupted"), "{sent:?}");
+    sent.extend(words_after(&local_reply, &["code: Some("]));
+    assert!(
+        sent.contains("http_version")
+            && sent.contains("overloaded")
+            && sent.contains("request_too_large")
+            && sent.contains("stream_interrupted"),
+        "{sent:?}"
+    );
     let rows = table("codes");
     let documented: BTreeSet<String> = rows.iter().filter_map(|row| word(&row[2]).map(str::to_owned)).collect();
     assert_eq!(documented, sent);

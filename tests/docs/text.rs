@@ -31,7 +31,7 @@ pub fn files(folder: &str, ending: &str) -> Vec<String> {
 /// Everything written for people, by path.
 pub fn documents() -> BTreeMap<String, String> {
     let mut paths: Vec<String> =
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "simulator/README.md"].map(str::to_owned).into();
+        ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "simulator/README.md"].map(str::to_owned).into();
     paths.extend(files("docs", ".md"));
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
@@ -63,9 +63,14 @@ pub fn links(prose: &str) -> Vec<&str> {
 
 /// The table between `<!-- name -->` and `<!-- /name -->` of the README: its rows without the heading, as cells.
 pub fn table(name: &str) -> Vec<Vec<String>> {
-    let readme = read("README.md");
-    let between = readme.split_once(&format!("<!-- {name} -->")).and_then(|(_, rest)| rest.split_once(&format!("<!-- /{name} -->")));
-    let (between, _) = between.unwrap_or_else(|| panic!("README.md has no table `{name}`"));
+    table_of("README.md", name)
+}
+
+/// The same, of another document.
+pub fn table_of(document: &str, name: &str) -> Vec<Vec<String>> {
+    let text = read(document);
+    let between = text.split_once(&format!("<!-- {name} -->")).and_then(|(_, rest)| rest.split_once(&format!("<!-- /{name} -->")));
+    let (between, _) = between.unwrap_or_else(|| panic!("{document} has no table `{name}`"));
     let cells = |line: &str| line.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     let rows: Vec<Vec<String>> = between.lines().filter(|line| line.starts_with('|')).skip(2).map(cells).collect();
     assert!(rows.len() > 2, "the table `{name}` was found");

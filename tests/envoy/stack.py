@@ -24,6 +24,9 @@ TRAP_MARKS = re.compile(
     r"panicked|\bpanic\b|wasm trap|Function: \S+ failed|Uncaught RuntimeError|RuntimeError: |"
     r"Plugin .* failed|Caught Segmentation fault|Caught Aborted|assert failure|envoy bug failure", re.IGNORECASE)
 
+# What Envoy writes when the filter calls what it may not.
+REFUSED_CALL = re.compile(r"restricted proxy-wasm capability")
+
 
 @dataclass
 class Stack:
@@ -72,7 +75,7 @@ class Stack:
         }
         found = []
         for log, text in self.logs().items():
-            found += [f"{log}: {line.strip()[:300]}" for line in text.splitlines() if TRAP_MARKS.search(line)]
+            found += [f"{log}: {line.strip()[:300]}" for line in text.splitlines() if TRAP_MARKS.search(line) or REFUSED_CALL.search(line)]
             found += [f"{log}: holds the {what}" for what, word in words.items() if word in text]
         return found
 

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use neural_router::config::ConfigError;
 use neural_router::config::catalog::{Endpoint, Provider};
-use neural_router::config::document;
+use neural_router::config::document::{self, HttpVersion};
 use serde_json::{Value, json};
 
-use super::{Places, credential, extension, seat, socket, typed};
+use super::{BUFFER, Places, credential, extension, seat, socket, typed};
 
 /// Includes the TLS handshake. A provider that needs longer is one to leave for the next candidate.
 const CONNECT_TIMEOUT: &str = "3s";
@@ -30,24 +30,36 @@ pub(super) fn provider(provider: &Provider, written: &document::Provider, places
         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
         json!({}),
     ));
-    Ok(cluster(&provider.cluster, &provider.endpoint, json!({"http_filters": filters}), places))
+    let how = Reach { http: written.http, authorities: written.ca.as_ref().map_or(places.authorities, |ca| &ca.file) };
+    Ok(cluster(&provider.cluster, &provider.endpoint, json!({"http_filters": filters}), how))
 }
 
 /// A cluster without filters.
 pub(super) fn plain(name: &str, endpoint: &Endpoint, places: &Places<'_>) -> Value {
-    cluster(name, endpoint, json!({}), places)
+    cluster(name, endpoint, json!({}), Reach { http: None, authorities: places.authorities })
 }
 
-fn cluster(name: &str, endpoint: &Endpoint, mut protocol: Value, places: &Places<'_>) -> Value {
+/// How an endpoint is spoken to.
+#[derive(Clone, Copy)]
+struct Reach<'a> {
+    /// The version that was asked for.
+    http: Option<HttpVersion>,
+    /// Whom its certificate is checked against, if it has one.
+    authorities: &'a str,
+}
+
+fn cluster(name: &str, endpoint: &Endpoint, mut protocol: Value, how: Reach<'_>) -> Value {
     protocol["common_http_protocol_options"] = json!({"idle_timeout": IDLE_TIMEOUT});
-    if endpoint.tls {
-        protocol["auto_config"] = json!({"http_protocol_options": {}, "http2_protocol_options": http2()});
-    } else {
-        protocol["explicit_http_config"] = json!({"http_protocol_options": {}});
+    match (how.http, endpoint.tls) {
+        // What both sides know, by ALPN.
+        (None, true) => protocol["auto_config"] = json!({"http_protocol_options": {}, "http2_protocol_options": http2()}),
+        (None, false) | (Some(HttpVersion::One), _) => protocol["explicit_http_config"] = json!({"http_protocol_options": {}}),
+        (Some(HttpVersion::Two), _) => protocol["explicit_http_config"] = json!({"http2_protocol_options": http2()}),
     }
     let mut cluster = json!({
         "name": name,
         "connect_timeout": CONNECT_TIMEOUT,
+        "per_connection_buffer_limit_bytes": BUFFER,
         "lb_policy": "ROUND_ROBIN",
         "load_assignment": {"cluster_name": name, "endpoints": endpoints(endpoint)},
         "circuit_breakers": {"thresholds": [thresholds("DEFAULT"), thresholds("HIGH")]},
@@ -62,7 +74,7 @@ fn cluster(name: &str, endpoint: &Endpoint, mut protocol: Value, places: &Places
         cluster["cluster_type"] = dns();
     }
     if endpoint.tls {
-        cluster["transport_socket"] = tls(endpoint, places);
+        cluster["transport_socket"] = tls(endpoint, how);
     }
     cluster
 }
@@ -110,10 +122,19 @@ fn http2() -> Value {
     })
 }
 
+/// What is offered when the connection is made; a server that knows none of it answers in HTTP/1.1.
+fn alpn(http: Option<HttpVersion>) -> Value {
+    match http {
+        None => json!(["h2", "http/1.1"]),
+        Some(HttpVersion::One) => json!(["http/1.1"]),
+        Some(HttpVersion::Two) => json!(["h2"]),
+    }
+}
+
 /// The name asked for and checked is the provider's, always. Envoy's `auto_sni` would ask for the
 /// name the *client* wrote, because the request is rewritten after the connection was chosen.
-fn tls(endpoint: &Endpoint, places: &Places<'_>) -> Value {
-    let mut validation = json!({"trusted_ca": {"filename": places.authorities}});
+fn tls(endpoint: &Endpoint, how: Reach<'_>) -> Value {
+    let mut validation = json!({"trusted_ca": {"filename": how.authorities}});
     let mut context = json!({});
     if endpoint.host.parse::<IpAddr>().is_ok() {
         validation["match_typed_subject_alt_names"] = json!([{"san_type": "IP_ADDRESS", "matcher": {"exact": endpoint.host}}]);
@@ -122,6 +143,7 @@ fn tls(endpoint: &Endpoint, places: &Places<'_>) -> Value {
         validation["match_typed_subject_alt_names"] = json!([{"san_type": "DNS", "matcher": {"exact": endpoint.host}}]);
     }
     context["common_tls_context"] = json!({
+        "alpn_protocols": alpn(how.http),
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
         "validation_context": validation,
     });

@@ -3,7 +3,7 @@
 use neural_router::config::{Config, ConfigError, Document};
 use serde_json::{Value, json};
 
-use super::{Places, access_log, cors, extension, local_reply, millis, route, seat, socket};
+use super::{BUFFER, Places, access_log, certificate, cors, extension, local_reply, millis, route, seat, socket};
 
 /// For headers to arrive, so that slow ones cannot hold connections.
 const HEADERS_TIMEOUT: &str = "10s";
@@ -13,6 +13,13 @@ const REQUEST_TIMEOUT: &str = "130s";
 
 /// Keeps a connection of a client that says nothing.
 const CONNECTION_IDLE_TIMEOUT: &str = "900s";
+
+/// Of one connection at a time; a client with more calls opens another connection. The window of a
+/// stream lets a whole prompt of usual size come in one go, that of the connection bounds what all
+/// its streams may have on the way to us.
+const MAX_STREAMS: u32 = 100;
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 const MAX_HEADERS_KB: u32 = 60;
 const MAX_HEADERS: u32 = 100;
@@ -25,23 +32,14 @@ pub(super) fn http(document: &Document, config: &Config, places: &Places<'_>) ->
         connection_manager(document, config, places)?,
     );
     let mut chain = json!({"filters": [manager]});
-    if let Some(tls) = &document.listen.tls {
-        chain["transport_socket"] = extension(
-            "envoy.transport_sockets.tls",
-            "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            json!({"common_tls_context": {
-                "alpn_protocols": ["h2", "http/1.1"],
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                "tls_certificates": [{
-                    "certificate_chain": {"filename": tls.certificate.file},
-                    "private_key": {"filename": tls.private_key.file},
-                }],
-            }}),
-        );
+    if document.listen.tls.is_some() {
+        chain["transport_socket"] = certificate::socket(places);
+        chain["transport_socket_connect_timeout"] = certificate::HANDSHAKE_TIMEOUT.into();
     }
     Ok(json!({
         "name": "clients",
         "address": socket(&document.listen.address, document.listen.port),
+        "per_connection_buffer_limit_bytes": BUFFER,
         "filter_chains": [chain],
     }))
 }
@@ -110,9 +108,9 @@ fn limits(config: &Config) -> Value {
             "headers_with_underscores_action": "DROP_HEADER",
         },
         "http2_protocol_options": {
-            "max_concurrent_streams": 1000,
-            "initial_stream_window_size": 1 << 20,
-            "initial_connection_window_size": 4 << 20,
+            "max_concurrent_streams": MAX_STREAMS,
+            "initial_stream_window_size": STREAM_WINDOW,
+            "initial_connection_window_size": CONNECTION_WINDOW,
             // A bad request ends its stream, not the other calls on the connection.
             "override_stream_error_on_invalid_http_message": true,
         },

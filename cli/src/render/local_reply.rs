@@ -48,6 +48,13 @@ fn replies(config: &Config) -> Vec<Reply> {
             "The request is not valid HTTP.",
         ),
         Reply {
+            when: "response.code_details == 'overload'",
+            status: 503,
+            kind: "no_provider_available",
+            message: "The gateway has too much to do; this call was not begun.".to_owned(),
+            code: Some("overloaded"),
+        },
+        Reply {
             when: "response.code >= 500",
             status: 503,
             kind: "no_provider_available",

@@ -6,11 +6,14 @@
 //! One module per Envoy concern; each says why its settings are what they are.
 
 mod access_log;
+mod capability;
+pub(crate) mod certificate;
 mod cluster;
 mod cors;
 pub(crate) mod credential;
 mod listener;
 mod local_reply;
+mod overload;
 mod route;
 mod seat;
 
@@ -31,6 +34,10 @@ pub(crate) struct Places<'a> {
 
 const HEAD: &str = "# Envoy 1.40 with Neural Router, made by `nr render envoy`. Change the configuration and render again.\n";
 
+/// Bytes a connection may hold in either direction before its reading is paused. Bodies the filter
+/// holds are not among them: their bound is that of the route.
+const BUFFER: u32 = 64 << 10;
+
 /// The bootstrap of a checked document.
 pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -> Result<String, ConfigError> {
     let providers = || config.catalog.providers().iter().filter_map(|one| Some((one, document.providers.get(&one.name)?)));
@@ -43,7 +50,9 @@ pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -
     }
     let bootstrap = json!({
         "node": {"id": "neural-router", "cluster": "neural-router"},
-        "admin": {"address": socket(&document.admin.address, document.admin.port)},
+        // Whoever looks for the reason of too many connections must not be one too many.
+        "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
+        "overload_manager": overload::manager(&document.listen),
         "static_resources": {
             "listeners": [listener::http(document, config, places)?],
             "clusters": clusters,

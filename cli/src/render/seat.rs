@@ -11,7 +11,7 @@ use neural_router::config::{ConfigError, Document, ProviderSeat};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Places, extension, typed};
+use super::{Places, capability, extension, typed};
 
 /// The downstream seat: authenticates, ranks, annotates.
 pub(super) fn router(document: &Document, places: &Places<'_>) -> Result<Value, ConfigError> {
@@ -36,6 +36,7 @@ fn filter(seat: &str, configuration: &str, places: &Places<'_>) -> Value {
             "allow_on_headers_stop_iteration": true,
             "failure_policy": "FAIL_RELOAD",
             "reload_config": {"backoff": {"base_interval": "0.1s"}},
+            "capability_restriction_config": capability::restriction(),
             "configuration": string(configuration),
             "vm_config": {
                 "vm_id": "neural-router",

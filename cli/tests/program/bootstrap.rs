@@ -120,6 +120,96 @@ fn a_provider_is_asked_for_and_checked_by_its_own_name() {
     assert_eq!(at(names, "matcher/exact"), "api.anthropic.com");
 }
 
+/// As Envoy's guide to edge proxies wants it (<https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge>).
+#[test]
+fn what_a_client_may_take_is_bounded() {
+    let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", "examples/demo.yaml"])).unwrap();
+    let manager = at(&yaml, MANAGER);
+    for (path, expected) in [
+        ("request_headers_timeout", Value::from("10s")),
+        ("request_timeout", "130s".into()),
+        ("common_http_protocol_options/idle_timeout", "900s".into()),
+        ("common_http_protocol_options/max_headers_count", 100.into()),
+        ("max_request_headers_kb", 60.into()),
+        ("http2_protocol_options/max_concurrent_streams", 100.into()),
+        ("http2_protocol_options/initial_stream_window_size", (256 << 10).into()),
+        ("http2_protocol_options/initial_connection_window_size", (1 << 20).into()),
+        ("normalize_path", true.into()),
+        ("use_remote_address", true.into()),
+    ] {
+        assert_eq!(at(manager, path), &expected, "{path}");
+    }
+    assert_eq!(at(&yaml, "static_resources/listeners/0/per_connection_buffer_limit_bytes"), &Value::from(64 << 10));
+    assert_eq!(at(&yaml, "static_resources/clusters/0/per_connection_buffer_limit_bytes"), &Value::from(64 << 10));
+    let connections = at(&yaml, "overload_manager/resource_monitors/0/typed_config/max_active_downstream_connections");
+    assert_eq!(connections, &Value::from(50_000));
+    assert_eq!(yaml["overload_manager"].get("actions"), None, "without a bound of the heap there is nothing to act on");
+    assert_eq!(at(&yaml, "admin/ignore_global_conn_limit"), &Value::Bool(true));
+    assert_eq!(at(&yaml, "admin/address/socket_address/address"), "127.0.0.1");
+}
+
+#[test]
+fn load_is_shed_in_steps_below_the_bound_of_the_heap() {
+    let scratch = Scratch::new();
+    let file = scratch.file("case.yaml", &demo_with("  port: 8080", "  port: 8080\n  max_connections: 7\n  max_heap_bytes: 1000000000"));
+    let text = rendered(&["--config", &file]);
+    let yaml: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let overload = at(&yaml, "overload_manager");
+    assert_eq!(at(overload, "resource_monitors/0/typed_config/max_active_downstream_connections"), &Value::from(7));
+    assert_eq!(at(overload, "resource_monitors/1/typed_config/max_heap_size_bytes"), &Value::from(1_000_000_000));
+    let steps = at(overload, "actions").as_sequence().unwrap();
+    let shares: Vec<f64> = steps.iter().map(|step| at(step, "triggers/0/threshold/value").as_f64().unwrap()).collect();
+    assert!(shares.is_sorted() && shares.iter().all(|share| (0.5..1.0).contains(share)) && shares.len() == 4, "{shares:?}");
+    let seat = at(&yaml, &format!("{MANAGER}/http_filters/0/typed_config/config/configuration/value"));
+    assert!(!seat.as_str().unwrap().contains("1000000000"), "the filter has nothing to do with it: {seat:?}");
+}
+
+#[test]
+fn the_listener_s_certificate_comes_from_files_that_are_watched() {
+    let scratch = Scratch::new();
+    let tls = |key: &str| format!("  port: 8080\n  tls: {{certificate: {{file: /etc/tls/cert.pem}}, private_key: {{file: {key}}}}}");
+    for (key, directory) in [("/etc/tls/key.pem", Some("/etc/tls")), ("/etc/keys/key.pem", None)] {
+        let (file, secrets) = (scratch.file("case.yaml", &demo_with("  port: 8080", &tls(key))), scratch.path("secrets"));
+        let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file, "--secrets", &secrets])).unwrap();
+        let context = at(&yaml, "static_resources/listeners/0/filter_chains/0/transport_socket/typed_config/common_tls_context");
+        let path = at(context, "tls_certificate_sds_secret_configs/0/sds_config/path_config_source/path").as_str().unwrap();
+        assert_eq!(path, format!("{secrets}/listener.yaml"));
+        let secret: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let pair = at(&secret, "resources/0/tls_certificate");
+        assert_eq!((at(pair, "certificate_chain/filename"), at(pair, "private_key/filename")), (&"/etc/tls/cert.pem".into(), &key.into()));
+        assert_eq!(pair.get("watched_directory").map(|watched| at(watched, "path")), directory.map(Value::from).as_ref(), "{key}");
+    }
+}
+
+#[test]
+fn a_provider_is_spoken_to_in_the_version_and_trusted_by_the_authority_that_is_named() {
+    let scratch = Scratch::new();
+    let place = "    base_url: http://127.0.0.1:18002\n";
+    let options = "static_resources/clusters/0/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    for (written, protocol, alpn, authority) in [
+        ("http://h", "explicit_http_config/http_protocol_options", None, None),
+        ("http://h\n    http: 1", "explicit_http_config/http_protocol_options", None, None),
+        ("http://h\n    http: 2", "explicit_http_config/http2_protocol_options", None, None),
+        ("https://h", "auto_config/http2_protocol_options", Some("h2"), Some("/etc/ssl/certs/ca-certificates.crt")),
+        (
+            "https://h\n    http: 1",
+            "explicit_http_config/http_protocol_options",
+            Some("http/1.1"),
+            Some("/etc/ssl/certs/ca-certificates.crt"),
+        ),
+        ("https://h\n    http: 2\n    ca: {file: /ca.pem}", "explicit_http_config/http2_protocol_options", Some("h2"), Some("/ca.pem")),
+    ] {
+        let file = scratch.file("case.yaml", &demo_with(place, &format!("    base_url: {written}\n")));
+        let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file])).unwrap();
+        at(at(&yaml, options), protocol);
+        let socket = at(&yaml, "static_resources/clusters/0").get("transport_socket");
+        let context = socket.map(|socket| at(socket, "typed_config/common_tls_context"));
+        assert_eq!(context.map(|context| at(context, "alpn_protocols/0")), alpn.map(Value::from).as_ref(), "{written}");
+        let trusted = context.map(|context| at(context, "validation_context/trusted_ca/filename"));
+        assert_eq!(trusted, authority.map(Value::from).as_ref(), "{written}");
+    }
+}
+
 #[test]
 fn a_broken_configuration_renders_nothing() {
     let scratch = Scratch::new();

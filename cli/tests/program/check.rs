@@ -25,6 +25,33 @@ fn an_error_names_the_path_in_the_file() {
         ("a port of nobody", "port: 8080", "port: 0", "listen.port"),
         ("a listener by name", "address: 127.0.0.1 ", "address: localhost ", "listen.address"),
         ("two on one port", "port: 9901", "port: 8080", "admin.port"),
+        ("no connection at all", "  port: 8080", "  port: 8080\n  max_connections: 0", "listen.max_connections"),
+        ("a heap for nothing", "  port: 8080", "  port: 8080\n  max_heap_bytes: 1000000", "listen.max_heap_bytes"),
+        (
+            "a certificate somewhere",
+            "  port: 8080",
+            "  port: 8080\n  tls: {certificate: {file: tls.pem}, private_key: {file: /tls.key}}",
+            "listen.tls.certificate.file",
+        ),
+        (
+            "a key somewhere",
+            "  port: 8080",
+            "  port: 8080\n  tls: {certificate: {file: /tls.pem}, private_key: {file: tls.key}}",
+            "listen.tls.private_key.file",
+        ),
+        (
+            "authorities somewhere",
+            "base_url: http://127.0.0.1:18002",
+            "base_url: https://127.0.0.1:18002\n    ca: {file: ca.pem}",
+            "providers.anthropic.ca.file",
+        ),
+        (
+            "authorities of nobody",
+            "base_url: http://127.0.0.1:18002",
+            "base_url: http://127.0.0.1:18002\n    ca: {file: /ca.pem}",
+            "providers.anthropic.ca",
+        ),
+        ("another HTTP", "base_url: http://127.0.0.1:18002", "base_url: http://127.0.0.1:18002\n    http: 3", "providers.anthropic.http"),
         ("an unknown protocol", "protocol: anthropic", "protocol: antropic", "providers.anthropic.protocol"),
         ("a URL without a scheme", "http://127.0.0.1:18002", "127.0.0.1:18002", "providers.anthropic.base_url"),
         ("a literal key", "    base_url: http://127.0.0.1:18002", "    api_key: sk-literal", "providers.anthropic.api_key"),
@@ -150,10 +177,24 @@ fn pages_that_may_call_are_named_as_browsers_name_them() {
 }
 
 #[test]
-fn warns_of_an_administration_page_open_to_others_and_of_a_placeholder_key() {
+fn an_administration_page_open_to_others_is_refused_unless_that_is_said() {
     let scratch = Scratch::new();
-    let file = scratch.file("case.yaml", &demo_with("127.0.0.1\n  port: 9901", "0.0.0.0\n  port: 9901"));
-    assert!(stderr(&run(&["check", &file])).starts_with("warning: admin.address: "));
+    for address in ["0.0.0.0", "192.0.2.1", "\"::\""] {
+        let opened = format!("{address}\n  port: 9901");
+        let refused = scratch.file("refused.yaml", &demo_with("127.0.0.1\n  port: 9901", &opened));
+        for command in [&["check", &refused][..], &["render", "envoy", "--config", &refused], &["up", "--config", &refused]] {
+            let output = run(command);
+            assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{command:?}");
+            assert!(stderr(&output).contains("admin.address: ") && stderr(&output).contains("`allow_remote: true`"), "{}", stderr(&output));
+        }
+        let meant = scratch.file("meant.yaml", &demo_with("127.0.0.1\n  port: 9901", &format!("{opened}\n  allow_remote: true")));
+        let output = run(&["check", &meant]);
+        assert!(output.status.success() && stderr(&output).starts_with("warning: admin.address: "), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn warns_of_a_placeholder_key() {
     assert!(stderr(&run(&["check", "examples/neural-router.yaml"])).contains("workspaces[0].keys[0].sha256: `placeholder`"));
 }
 

@@ -199,7 +199,7 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
         ),
         (
             "an administration open to others",
-            &[("127.0.0.1\n  port: 9901", "0.0.0.0\n  port: 9901")],
+            &[("127.0.0.1\n  port: 9901", "0.0.0.0\n  port: 9901\n  allow_remote: true")],
             &[("admin-exposed", "admin.address")],
         ),
         ("a vendor without a key", &[("    base_url: http://127.0.0.1:18002\n", "")], &[("no-credential", "providers.anthropic")]),

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Auth;
+use super::{Auth, FileRef};
 
 /// One upstream provider.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Provider {
     /// Another way to authenticate, instead of `api_key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// The version of HTTP it is spoken to in, `1` or `2`; without it what both know over TLS, else 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpVersion>,
+    /// Certificate authorities that its certificate is checked against, PEM, in the place of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<FileRef>,
     /// Version of the provider's API, where it has to be said (Azure OpenAI).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
@@ -36,6 +42,37 @@ pub struct Provider {
     /// Region of the models, and of signatures (AWS).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+}
+
+/// A version of HTTP, written as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2, of a server without TLS by prior knowledge (RFC 9113, section 3.3).
+    Two,
+}
+
+impl TryFrom<u64> for HttpVersion {
+    type Error = &'static str;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            _ => Err("1 or 2"),
+        }
+    }
+}
+
+impl From<HttpVersion> for u64 {
+    fn from(version: HttpVersion) -> Self {
+        match version {
+            HttpVersion::One => 1,
+            HttpVersion::Two => 2,
+        }
+    }
 }
 
 /// Where a provider key comes from. A literal key is refused by the shape.

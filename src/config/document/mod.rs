@@ -14,7 +14,7 @@ use super::ConfigError;
 use crate::json_path::path_at;
 
 pub use auth::{Auth, Aws, AwsKeys, Oauth2};
-pub use catalog::{Deployment, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
+pub use catalog::{Deployment, HttpVersion, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
 pub use preference::{Preferences, QualityPerDollar};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
@@ -51,13 +51,18 @@ impl Document {
     }
 
     /// The same document without anything that only `nr` and Envoy need: how providers are
-    /// authenticated to never enters the filter, and which pages may call is Envoy's business.
+    /// authenticated to and reached never enters the filter, and which pages may call and how many
+    /// connections there may be is Envoy's business.
     pub fn for_filter(&self) -> Self {
         let mut document = self.clone();
         for provider in document.providers.values_mut() {
             provider.api_key = None;
             provider.auth = None;
+            provider.http = None;
+            provider.ca = None;
         }
+        document.listen.max_connections = Listen::default().max_connections;
+        document.listen.max_heap_bytes = None;
         document.listen.tls = None;
         document.listen.cors = None;
         document
@@ -74,6 +79,11 @@ pub struct Listen {
     pub port: u16,
     /// Largest request body accepted, in bytes.
     pub max_request_bytes: u32,
+    /// Connections of clients held at once; further ones are closed as they come.
+    pub max_connections: u32,
+    /// Heap of Envoy, in bytes, near which it sheds load; no bound without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_heap_bytes: Option<u64>,
     /// Server certificate; plain HTTP without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -84,7 +94,15 @@ pub struct Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: "127.0.0.1".to_owned(), port: 8080, max_request_bytes: 16 << 20, tls: None, cors: None }
+        Self {
+            address: "127.0.0.1".to_owned(),
+            port: 8080,
+            max_request_bytes: 16 << 20,
+            max_connections: 50_000,
+            max_heap_bytes: None,
+            tls: None,
+            cors: None,
+        }
     }
 }
 
@@ -127,15 +145,17 @@ impl Cors {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// IP address to bind; keep it on loopback.
+    /// IP address to bind: on loopback, unless the next says otherwise.
     pub address: String,
     /// TCP port to bind.
     pub port: u16,
+    /// Whether the address may be another than loopback, because something else keeps others out.
+    pub allow_remote: bool,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { address: "127.0.0.1".to_owned(), port: 9901 }
+        Self { address: "127.0.0.1".to_owned(), port: 9901, allow_remote: false }
     }
 }
 
