@@ -10,5 +10,5 @@ suite "cargo fmt" cargo fmt --all --check
 suite "cargo fmt, fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 suite "clippy, native" cargo clippy --workspace --all-targets --locked -- -D warnings
 suite "clippy, wasm32-wasip1" scripts/cargo-wasm.sh clippy --package neural-router --package nr-decision --lib --locked -- -D warnings
-suite "shellcheck" shellcheck -x scripts/*.sh .ci/run
+suite "shellcheck" shellcheck -x scripts/*.sh .ci/run cli/src/render/kubernetes/drain.sh
 verdict "$began"

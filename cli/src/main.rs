@@ -6,7 +6,7 @@
 //!                              ├── catalog update prices and windows from LiteLLM's table
 //!                              ├── explain        whom a request would be given to, and why
 //!                              ├── simulate       what the calls of an access log would have cost
-//!                              ├── render envoy   Envoy's bootstrap
+//!                              ├── render         Envoy's bootstrap; the same for Kubernetes, for Istio
 //!                              └── up             simulator (demo only), secrets, Envoy, ready line
 //! ```
 //!
@@ -46,6 +46,8 @@ fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
+        Command::Render { command: RenderCommand::Kubernetes(options) } => render::kubernetes::run(&options),
+        Command::Render { command: RenderCommand::Istio(options) } => render::istio::run(&options),
         Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
     };

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::finding::Rule;
+use crate::render::istio::RenderIstio;
+use crate::render::kubernetes::RenderKubernetes;
 
 /// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
 pub(crate) const WASM: &str = "target/neural_router.wasm";
@@ -28,6 +30,8 @@ Examples:
                                            what would the calls of that log have cost under either?
   nr render envoy --config neural-router.yaml > envoy.yaml
                                            Envoy's configuration, to run it yourself
+  nr render kubernetes --image IMAGE | kubectl apply --filename -
+  nr render istio --module oci://IMAGE | kubectl apply --filename -
 
 Exit status: 0 done, 1 it could not be done, 2 wrong usage.";
 
@@ -282,6 +286,10 @@ pub(crate) struct CatalogUpdate {
 pub(crate) enum RenderCommand {
     /// Print a complete Envoy bootstrap.
     Envoy(RenderEnvoy),
+    /// Print manifests that run it on Kubernetes, in plain Envoy.
+    Kubernetes(RenderKubernetes),
+    /// Print resources that run it in an Istio mesh, in Istio's proxies.
+    Istio(RenderIstio),
 }
 
 const RENDER_EXAMPLES: &str = "\

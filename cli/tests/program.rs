@@ -18,6 +18,8 @@ mod explain;
 mod keys;
 #[path = "program/lint.rs"]
 mod lint;
+#[path = "program/mesh.rs"]
+mod mesh;
 #[path = "program/secrets.rs"]
 mod secrets;
 #[path = "program/simulate.rs"]

@@ -10,15 +10,18 @@ use serde_json::{Value, json};
 
 use super::{Places, extension, ordered, typed};
 
-/// Name of the secret, and of its file without the ending.
+/// Name of the secret.
 const NAME: &str = "listener";
 
 /// For the handshake, so that a client cannot hold a connection by not making one.
 pub(super) const HANDSHAKE_TIMEOUT: &str = "10s";
 
 /// The file of the secrets directory.
+pub(crate) const FILE: &str = "listener.yaml";
+
+/// Its path.
 pub(crate) fn file(secrets: &str) -> String {
-    format!("{secrets}/{NAME}.yaml")
+    format!("{secrets}/{FILE}")
 }
 
 /// What stands in that file. Certificate and key are read together, as one pair, if they are in one

@@ -11,6 +11,8 @@ pub(crate) mod certificate;
 mod cluster;
 mod cors;
 pub(crate) mod credential;
+pub(crate) mod istio;
+pub(crate) mod kubernetes;
 mod listener;
 mod local_reply;
 mod overload;
@@ -40,6 +42,11 @@ const BUFFER: u32 = 64 << 10;
 
 /// The bootstrap of a checked document.
 pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -> Result<String, ConfigError> {
+    Ok([HEAD, &yaml(bootstrap(document, config, places)?)?].concat())
+}
+
+/// The same before it is text: what other forms of the configuration are made from.
+fn bootstrap(document: &Document, config: &Config, places: &Places<'_>) -> Result<Value, ConfigError> {
     let providers = || config.catalog.providers().iter().filter_map(|one| Some((one, document.providers.get(&one.name)?)));
     let mut clusters =
         providers().map(|(provider, written)| cluster::provider(provider, written, places)).collect::<Result<Vec<Value>, _>>()?;
@@ -48,7 +55,7 @@ pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -
             clusters.push(credential::cluster(&provider.name, oauth2, places)?);
         }
     }
-    let bootstrap = json!({
+    Ok(json!({
         "node": {"id": "neural-router", "cluster": "neural-router"},
         // Whoever looks for the reason of too many connections must not be one too many.
         "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
@@ -57,9 +64,11 @@ pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -
             "listeners": [listener::http(document, config, places)?],
             "clusters": clusters,
         },
-    });
-    let yaml = serde_yaml_ng::to_string(&ordered(bootstrap)).map_err(|error| ConfigError::new(".", error.to_string()))?;
-    Ok([HEAD, &yaml].concat())
+    }))
+}
+
+fn yaml(value: Value) -> Result<String, ConfigError> {
+    serde_yaml_ng::to_string(&ordered(value)).map_err(|error| ConfigError::new(".", error.to_string()))
 }
 
 /// `{"@type": …, fields…}`, Envoy's way to say which message a configuration is.
