@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and says which way it took. Safe to run again: what is there is kept.
 #
-#   scripts/tools.sh [wasm|wasm-opt|python|envoy|skopeo|registry|lint]…      default: all but lint
+#   scripts/tools.sh [wasm|wasm-opt|python|envoy|skopeo|registry|prometheus|lint]…      default: all but lint
 #
 # NR_WASM_TOOLCHAIN=installed|debian   force the compiler for the filter
 # ENVOY_BIN=/path/to/envoy             use this Envoy 1.40
@@ -120,6 +120,14 @@ tool_registry() {
   say "registry: $(PATH=$PATH:$folder/usr/bin docker-registry --version)"
 }
 
+# For the tests of metrics, rules and dashboard: the server, and promtool.
+tool_prometheus() {
+  if ! { have prometheus && have promtool; }; then
+    apt_install prometheus || fail "Prometheus is missing and $WHY_NOT: put \`prometheus\` and \`promtool\` on PATH"
+  fi
+  say "Prometheus: $(promtool --version 2>&1 | sed -n 's/^promtool, version \([^ ]*\).*/\1/p')"
+}
+
 tool_lint() {
   need_rust
   if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
@@ -145,7 +153,7 @@ if have flock; then
   flock 9
 fi
 WHY_NOT=
-[ $# -gt 0 ] || set -- wasm wasm-opt python envoy skopeo registry
+[ $# -gt 0 ] || set -- wasm wasm-opt python envoy skopeo registry prometheus
 for tool in "$@"; do
   case $tool in
   wasm) tool_wasm ;;
@@ -154,7 +162,8 @@ for tool in "$@"; do
   envoy) tool_envoy ;;
   skopeo) tool_skopeo ;;
   registry) tool_registry ;;
+  prometheus) tool_prometheus ;;
   lint) tool_lint ;;
-  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy, skopeo, registry or lint" ;;
+  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy, skopeo, registry, prometheus or lint" ;;
   esac
 done

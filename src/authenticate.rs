@@ -50,13 +50,21 @@ impl<'a> Caller<'a> {
         match guard.input().map_or(Verdict::Clean, |rules| rules.request(request.text())) {
             Verdict::Clean => Ok(None),
             Verdict::Blocked { rule } => Err(Rejection::guardrail(&rule)),
-            Verdict::Redacted { body, notes } => Ok(Some((body, notes))),
+            Verdict::Redacted { body, notes, hits } => Ok(Some(Redacted { body, notes, hits })),
         }
     }
 }
 
-/// A body with placeholders, and what they stand for.
-pub type Redacted = (Vec<u8>, Vec<String>);
+/// What the guardrails left of a request.
+#[derive(Debug)]
+pub struct Redacted {
+    /// With placeholders.
+    pub body: Vec<u8>,
+    /// What they stand for, for `routing.adjustments`.
+    pub notes: Vec<String>,
+    /// The rules that put them there, with how many.
+    pub hits: Vec<(String, usize)>,
+}
 
 /// Whose key it is. `authorization` is the header's value; Envoy joins duplicates with a comma,
 /// which no key contains.

@@ -7,9 +7,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType};
+use proxy_wasm::types::{BufferType, MapType, MetricType};
 
 use crate::ledger::{Store, Version};
+use crate::meter::{Kind, Registry};
 
 /// Which header map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +143,29 @@ impl Store for SharedData {
 
     fn swap(&self, key: &str, value: &[u8], version: Version) -> bool {
         hostcalls::set_shared_data(key, Some(value), Some(version.0)).is_ok()
+    }
+}
+
+/// Where metrics are kept: Envoy's statistics, one for all workers.
+#[derive(Debug, Clone, Copy)]
+pub struct Statistics;
+
+impl Registry for Statistics {
+    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
+        let kind = match kind {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+            Kind::Histogram => MetricType::Histogram,
+        };
+        hostcalls::define_metric(kind, name).ok()
+    }
+
+    fn add(&self, series: u32, by: u64) {
+        let _ = hostcalls::increment_metric(series, i64::try_from(by).unwrap_or(i64::MAX));
+    }
+
+    fn record(&self, series: u32, value: u64) {
+        let _ = hostcalls::record_metric(series, value);
     }
 }
 

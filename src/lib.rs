@@ -29,6 +29,7 @@
 //! | [`framing`] | bytes of a stream to events, for every transport |
 //! | [`guard`] | content rules |
 //! | [`rejection`] | every refusal we send |
+//! | [`meter`] | what is counted and timed, and how calls end |
 //! | [`provider`] | wire protocols and the table of presets |
 //! | [`config`] | the operator's file, checked |
 //! | [`task`] | what kind of work a prompt is, and how hard it looks |
@@ -62,6 +63,7 @@ pub mod handoff;
 pub mod host;
 pub mod json_path;
 pub mod ledger;
+pub mod meter;
 pub mod models;
 pub mod openai;
 pub mod provider;

@@ -213,6 +213,26 @@ impl Rejection {
         }
     }
 
+    /// The `type` of its error object.
+    pub const fn kind(&self) -> Type {
+        self.error.kind
+    }
+
+    /// The `code` of its error object.
+    pub fn code(&self) -> Option<&str> {
+        self.error.code.as_deref()
+    }
+
+    /// The rule of a guardrail that refuses.
+    pub fn rule(&self) -> Option<&str> {
+        self.error.rule.as_deref()
+    }
+
+    /// Whether a guardrail refuses.
+    pub fn is_by_guardrail(&self) -> bool {
+        self.code() == Some("guardrail_blocked")
+    }
+
     /// The JSON body.
     pub fn body(&self) -> Vec<u8> {
         let mut body = br#"{"error":"#.to_vec();

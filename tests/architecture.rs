@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["openai"],
     &["guard"],
     &["rejection"],
+    &["meter"],
     &["provider"],
     &["config"],
     &["task"],

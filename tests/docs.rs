@@ -5,6 +5,8 @@
 
 #[path = "docs/example.rs"]
 mod example;
+#[path = "docs/metrics.rs"]
+mod metrics;
 #[path = "docs/protocols.rs"]
 mod protocols;
 #[path = "docs/reference.rs"]

@@ -45,7 +45,7 @@ fn first() -> String {
 
 /// Tells at once, as a worker does that knows nothing.
 fn tell(store: &Memory, event: Event, now_ms: u64) {
-    assert!(!Notebook::default().note(store, &first(), &[event], now_ms), "nothing waits");
+    assert!(!Notebook::default().note(store, &first(), &[event], now_ms).waits, "nothing waits");
 }
 
 fn succeeded(began_ms: u64, at_ms: u64) -> Event {

@@ -4,7 +4,7 @@
 //! doing, so the figures are those of a gateway that has just started.
 
 use neural_router::attempt::Bounds;
-use neural_router::authenticate::Caller;
+use neural_router::authenticate::{Caller, Redacted};
 use neural_router::config::Config;
 use neural_router::config::policy::dollars;
 use neural_router::openai::members::Members;
@@ -50,13 +50,13 @@ fn explain(config: &Config, caller: &Caller<'_>, body: &[u8], options: &Explain)
     let redacted = caller.inspect(&request)?;
     let left = match &redacted {
         None => request.clone(),
-        Some((body, _)) => Request::parse(endpoint, body).map_err(Rejection::spoilt)?,
+        Some(Redacted { body, .. }) => Request::parse(endpoint, body).map_err(Rejection::spoilt)?,
     };
     let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
     let bounds = Bounds::of(&config.routing, &left, &likely_ms);
     let mut handoff = handoff::Plan::of(&plan, &left, &bounds, String::new(), now.now_ms);
     handoff.table = Some(rank::table(&plan.table));
-    handoff.adjustments = redacted.as_ref().map_or(Vec::new(), |(_, notes)| notes.clone());
+    handoff.adjustments = redacted.as_ref().map_or(Vec::new(), |redacted| redacted.notes.clone());
     Ok(if options.json { routing(&handoff) } else { page(&plan, &question, &handoff) })
 }
 

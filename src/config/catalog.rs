@@ -71,6 +71,8 @@ pub struct Provider {
     pub endpoint: Endpoint,
     /// What else its addresses are made of.
     pub place: Place,
+    /// Most series of metrics in a VM of its seat; 0 where nothing is measured.
+    pub label_sets: u32,
 }
 
 /// What some providers want in an address besides the model, as the file says it; each at most 64

@@ -32,6 +32,8 @@ pub struct Config {
     pub routing: Routing,
     /// Largest request body, in bytes.
     pub max_request_bytes: u32,
+    /// Most series of metrics in a VM; 0 where nothing is measured.
+    pub label_sets: u32,
 }
 
 /// What holds for every call; all times in milliseconds.

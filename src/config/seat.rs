@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::catalog::Provider;
+use crate::meter;
 
 /// Plugin configuration of an upstream seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,13 @@ pub struct ProviderSeat {
     pub authority: String,
     /// Prefix of `:path`, without a trailing slash.
     pub base_path: String,
+    /// Most series of metrics in a VM; 0 where nothing is measured.
+    #[serde(default = "usual_bound")]
+    pub label_sets: u32,
+}
+
+const fn usual_bound() -> u32 {
+    meter::USUAL_BOUND
 }
 
 impl ProviderSeat {
@@ -27,6 +35,7 @@ impl ProviderSeat {
             protocol: provider.protocol.name.to_owned(),
             authority: provider.endpoint.authority.clone(),
             base_path: provider.endpoint.path.clone(),
+            label_sets: provider.label_sets,
         }
     }
 

@@ -33,8 +33,8 @@ impl Rules {
             Err(verdict) => return verdict,
         };
         let without_logprobs = review.blocked.is_none() && !review.is_clean() && leave_out_logprobs(&mut review, body);
-        let (body, mut notes) = match review.verdict("answer") {
-            Verdict::Redacted { body, notes } => (body, notes),
+        let (body, mut notes, hits) = match review.verdict("answer") {
+            Verdict::Redacted { body, notes, hits } => (body, notes, hits),
             verdict => return verdict,
         };
         if without_logprobs {
@@ -42,7 +42,7 @@ impl Rules {
         }
         // It was UTF-8 and an object before, and only strings inside it have changed.
         let annotated = core::str::from_utf8(&body).ok().and_then(|text| annotated(text, &notes).ok());
-        Verdict::Redacted { body: annotated.unwrap_or(body), notes }
+        Verdict::Redacted { body: annotated.unwrap_or(body), notes, hits }
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Verdict {
         body: Vec<u8>,
         /// What was done, for `routing.adjustments`.
         notes: Vec<String>,
+        /// The rules that did it, with how many places.
+        hits: Vec<(String, usize)>,
     },
 }
 
@@ -75,7 +77,7 @@ impl Review<'_, '_> {
         }
         let mut body = Vec::new();
         self.write(&mut body);
-        Verdict::Redacted { body, notes: self.tally.notes(self.rules, what) }
+        Verdict::Redacted { body, notes: self.tally.notes(self.rules, what), hits: self.tally.hits(self.rules) }
     }
 }
 

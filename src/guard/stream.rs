@@ -82,6 +82,11 @@ impl StreamGuard {
         outcome.map_or_else(|rule| Flow::Blocked { rule: rules.name(rule).to_owned() }, |()| Flow::Continue)
     }
 
+    /// The rules that replaced something so far, with how many places.
+    pub fn hits(&self, rules: &Rules) -> Vec<(String, usize)> {
+        self.texts.tally.hits(rules)
+    }
+
     fn events(&mut self, rules: &Rules, mut piece: &[u8], out: &mut Vec<u8>) -> Result<(), RuleIndex> {
         while let Some((event, rest)) = split_event(&self.partial, piece) {
             piece = rest;

@@ -39,6 +39,8 @@ pub mod key {
     /// Token usage, for the access log. Set by whoever settles the call's booking, so it also says
     /// that somebody has.
     pub const USAGE: &str = "nr.usage";
+    /// How the call ended and who answered it, for the access log. Set by whoever counts the call.
+    pub const END: &str = "nr.end";
 }
 
 /// What every attempt needs to know. All times in milliseconds.
@@ -46,6 +48,8 @@ pub mod key {
 pub struct Plan {
     /// `nrc_…`
     pub id: String,
+    /// Whose call it is.
+    pub workspace: String,
     /// Unix time of the call.
     pub started_ms: u64,
     /// Objective that applied.
@@ -64,6 +68,8 @@ pub struct Plan {
     pub table: Option<String>,
     /// Eligible candidates.
     pub considered: usize,
+    /// Whether the router seat may yet change the answer, and so has the last word on how the call ended.
+    pub is_watched: bool,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// Whether the client wants usage in the stream.
@@ -136,6 +142,8 @@ impl Plan {
         };
         Self {
             id,
+            workspace: String::new(),
+            is_watched: false,
             started_ms,
             objective: plan.objective.name().to_owned(),
             reason: plan.reason.clone(),

@@ -10,7 +10,7 @@ use crate::openai::{Endpoint, Fields};
 
 /// First byte. Another order of fields gets another number: while a filter is being updated, one seat
 /// may be older than the other.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 
 /// Room for a plan with two candidates, so that it is mostly allocated once.
 const USUAL_BYTES: usize = 768;
@@ -19,6 +19,8 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(USUAL_BYTES));
     out.0.push(LAYOUT);
     out.text(&plan.id);
+    out.text(&plan.workspace);
+    out.flag(plan.is_watched);
     out.number(plan.started_ms);
     out.text(&plan.objective);
     out.text(&plan.reason);
@@ -63,6 +65,8 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
     let mut from = Reader(value.strip_prefix(&[LAYOUT])?);
     let plan = Plan {
         id: from.text()?,
+        workspace: from.text()?,
+        is_watched: from.flag()?,
         started_ms: from.number()?,
         objective: from.text()?,
         reason: from.text()?,
@@ -214,6 +218,8 @@ mod tests {
         let hold = |index: u64| Hold { tokens: index, nano_usd: index + 1, expires_s: index + 2, request_ns: index + 3, due_ns: u64::MAX };
         Plan {
             id: "nrc_1".to_owned(),
+            workspace: "acme".to_owned(),
+            is_watched: true,
             started_ms: 1_700_000_000_123,
             objective: "cost".to_owned(),
             reason: "cheapest".to_owned(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::measure;
 use super::witness::Witness;
 use crate::attempt::Outcome;
 use crate::config::policy::dollars;
@@ -12,18 +13,21 @@ use crate::handoff::{Candidate, End, Plan, Trail, key};
 use crate::host::{self, SharedData};
 use crate::ledger;
 use crate::ledger::headers::headers;
+use crate::meter::{Ending, Metric};
 use crate::openai::{Endpoint, Fields, Usage};
-use crate::provider::{Bill, Call, Envelope};
+use crate::provider::{Bill, Call, Class, Envelope};
 use crate::retry_after;
 use crate::seat::with_head;
-use crate::vitals::{self, Notebook};
+use crate::vitals::Notebook;
 
 /// An attempt that has begun.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    plan: Plan,
-    trail: Trail,
-    witness: Witness,
+    pub(super) plan: Plan,
+    pub(super) trail: Trail,
+    pub(super) witness: Witness,
+    /// Whether the call has been counted.
+    pub(super) is_counted: bool,
     /// What translation changed or dropped.
     pub(super) adjustments: Vec<String>,
 }
@@ -43,14 +47,17 @@ impl Attempt {
         let candidate = plan.candidates.get(index).filter(|c| c.provider == seat.provider)?;
         // The first begins with the call.
         let now_ns = if index == 0 { plan.started_ms.saturating_mul(NS_PER_MS) } else { host::now_ns() };
+        if let Some(failed) = trail.0.last() {
+            let cause = failed.error.map_or(failed.outcome.name(), Class::name);
+            measure::count(Metric::Failovers, &[&failed.provider, cause]);
+        }
         trail.begin(candidate, now_ns / NS_PER_MS);
-        let deployment = vitals::key(&candidate.provider, &candidate.deployment);
-        let witness = Witness::new(Rc::clone(notebook), deployment, plan.started_ms, plan.patience_ms, now_ns);
+        let witness = Witness::new(Rc::clone(notebook), candidate, plan.started_ms, plan.patience_ms, now_ns);
         if let Some(next) = plan.candidates.get(index + 1) {
             host::set_state(key::NEXT, next.cluster.as_bytes());
         }
         host::set_state(key::TRAIL, &trail.encode());
-        Some(Self { plan, trail, witness, adjustments: Vec::new() })
+        Some(Self { plan, trail, witness, is_counted: false, adjustments: Vec::new() })
     }
 
     /// Whether an earlier attempt has left its headers behind.
@@ -159,6 +166,7 @@ impl Attempt {
         let now_ns = host::now_ns();
         if self.close(End::of(Outcome::Ok, Some(status)), now_ns) {
             self.witness.stream_begins(now_ns);
+            self.time(Metric::FirstToken, self.witness.stretches_ns(now_ns).0);
         }
     }
 
@@ -168,16 +176,30 @@ impl Attempt {
         let (class, one) = self.one_answer(usage);
         self.witness.stream_ends(class, one.as_ref(), now_ns);
         self.settle(usage, produced, now_ns);
+        if let Some(further) = usage.map(|usage| usage.output).filter(|output| *output > 1) {
+            self.time(Metric::NextToken, self.witness.stretches_ns(now_ns).1 / (further - 1));
+        }
+        self.call_answered(now_ns);
     }
 
     /// A stream broke off after its beginning. It is not held against the provider when the client left
     /// or the call's time was up.
-    pub(super) fn stream_breaks(&self) {
+    pub(super) fn stream_breaks(&mut self) {
         let now_ns = host::now_ns();
         let late = self.is_late((now_ns / NS_PER_MS).saturating_add(CLOCK_SLACK_MS));
-        if !late && !host::client_left() {
+        if host::client_left() {
+            self.call_ends(Ending::Cancelled);
+        } else if late {
+            self.call_ends(Ending::Overlong);
+        } else {
             self.witness.stream_breaks(now_ns);
+            self.call_ends(Ending::Interrupted);
         }
+    }
+
+    /// A stream broke off after its beginning by an error that the caller brought about.
+    pub(super) fn stream_is_refused(&mut self) {
+        self.call_ends(Ending::Refused);
     }
 
     /// A whole answer is there: the attempt has ended well, and is booked.
@@ -188,6 +210,7 @@ impl Attempt {
             self.witness.answered_whole(is_prompt, class, one.as_ref(), now_ns);
         }
         self.settle(usage, produced, now_ns);
+        self.call_answered(now_ns);
     }
 
     /// What one of the answers asked for took, and for what class that is a length: none if the caller had it cut.
@@ -203,6 +226,13 @@ impl Attempt {
         if pending {
             self.trail.end(end, now_ns / NS_PER_MS);
             host::set_state(key::TRAIL, &self.trail.encode());
+            if let Some(Candidate { model, provider, .. }) = self.candidate() {
+                measure::count(Metric::Attempts, &[model, provider, end.outcome.name()]);
+            }
+            // The caller is told, and nobody else is asked.
+            if end.outcome == Outcome::Refused {
+                self.call_ends(Ending::Refused);
+            }
         }
         pending
     }
@@ -251,6 +281,7 @@ impl Attempt {
     pub(super) fn bill(&mut self, usage: &Usage) {
         if let Some(bill) = self.candidate().map(|candidate| estimate::bill(&candidate.price, usage)) {
             self.trail.bill(bill);
+            self.measure_usage(usage);
         }
     }
 
@@ -288,6 +319,7 @@ impl Attempt {
     fn book(&mut self, usage: Usage, estimated: bool, now_ns: u64) {
         let bill = self.bill_of(&usage);
         note_usage(&usage, bill.as_ref(), estimated);
+        self.measure_usage(&usage);
         if let Some((booking, bill)) = self.plan.booking.take().zip(bill) {
             booking.settle(&SharedData, &bill, now_ns);
         }
@@ -308,7 +340,7 @@ impl Attempt {
         Some(self.trail.billed().plus(&own))
     }
 
-    fn candidate(&self) -> Option<&Candidate> {
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
         self.plan.candidates.get(self.trail.0.len().checked_sub(1)?)
     }
 }

@@ -8,13 +8,16 @@ use serde_json::value::RawValue;
 use super::gateway::Gateway;
 use super::router::Arriving;
 use super::watch::Watch;
-use super::{JSON, entry, target, with_head};
+use super::{JSON, entry, measure, target, with_head};
 use crate::attempt::{Bounds, Outcome};
+use crate::authenticate::Redacted;
+use crate::config::TaskClass;
 use crate::config::policy::{NanoUsd, dollars};
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{Account, Booking};
 use crate::ledger::{self, Refusal, Standing, calendar};
+use crate::meter::{Metric, NONE};
 use crate::openai::{Request, Usage};
 use crate::provider::{Call, RequestBody};
 use crate::rank::{self, Circumstances};
@@ -36,6 +39,7 @@ pub(super) enum Next {
 }
 
 const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_US: u64 = 1_000;
 
 /// How much longer than its silence may last a call keeps the trial of a deployment.
 const TRIAL_SLACK_MS: u64 = 5_000;
@@ -87,9 +91,9 @@ fn lost(trail: &Trail) -> Option<ledger::Usage> {
 pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_size: usize) -> Result<Next, Rejection> {
     let config = &gateway.config;
     let caller = gateway.caller(arriving.key).ok_or_else(Rejection::unauthenticated)?;
+    let now_ns = host::now_ns();
     let body = host::body(Side::Request, 0, body_size);
     let request = Request::parse(arriving.endpoint, &body)?;
-    let now_ns = host::now_ns();
     let now_ms = now_ns / NS_PER_MS;
     let id = call_id(arriving.request_id.as_deref(), now_ms, context);
     let vitals = gateway.snapshot(now_ns);
@@ -98,7 +102,12 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     let redacted = caller.inspect(&request)?;
     let (request, adjustments) = match &redacted {
         None => (request, Vec::new()),
-        Some((body, notes)) => (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone()),
+        Some(Redacted { body, notes, hits }) => {
+            for (rule, places) in hits {
+                measure::tell(Metric::Guardrails, &[&caller.workspace.id, rule, "redact"], *places as u64);
+            }
+            (Request::parse(arriving.endpoint, body).map_err(Rejection::spoilt)?, notes.clone())
+        }
     };
     let bounds_of = |plan: &rank::Plan<'_>| {
         let likely_ms: Vec<f64> = plan.candidates.iter().map(|candidate| candidate.likely_at_most_ms).collect();
@@ -129,6 +138,9 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
 
     let body = Bare::of(&request, redacted.is_some().then_some(body.len()));
     let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);
+    let watch = Watch::of(&caller.workspace.guard, &request);
+    handoff.workspace.clone_from(&caller.workspace.id);
+    handoff.is_watched = !matches!(watch, Watch::Nothing);
     handoff.adjustments = adjustments;
     handoff.body_len = body.len;
     handoff.announced_len = body.len;
@@ -178,7 +190,10 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     }
     // Envoy looks up the route again, now that filter state names the cluster.
     host::set_headers(Side::Request, headers);
-    Ok(Next::Sent(Sent { booking }, Watch::of(&caller.workspace.guard, &request)))
+    let class = plan.class.map_or(NONE, TaskClass::name);
+    measure::count(Metric::Decisions, &[plan.objective.name(), class, &first.model.id]);
+    measure::tell(Metric::DecisionTime, &[], host::now_ns().saturating_sub(now_ns) / NS_PER_US);
+    Ok(Next::Sent(Sent { booking }, watch))
 }
 
 fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, Standing), Rejection> {

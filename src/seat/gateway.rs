@@ -3,13 +3,17 @@
 
 use std::rc::Rc;
 
+use super::measure;
 use crate::authenticate::Caller;
 use crate::config::Config;
+use crate::config::Workspace;
 use crate::config::catalog::Deployment;
+use crate::config::policy::Limits;
 use crate::config::workspace::KeyIndex;
 use crate::host::SharedData;
-use crate::ledger::Terms;
 use crate::ledger::account::Account;
+use crate::ledger::{Store as _, Terms};
+use crate::meter::Metric;
 use crate::vitals::{self, Cache, Snapshot, Trial};
 
 /// The configuration with an account for every key that is limited.
@@ -18,6 +22,8 @@ pub(super) struct Gateway {
     pub(super) config: Config,
     /// In the order of the keys; `None` for a key that nothing limits.
     accounts: Vec<Option<Account>>,
+    /// Of the workspaces alone, for gauges: those that something limits.
+    limited: Vec<(String, Account)>,
     /// What this worker knows of the deployments.
     pub(super) vitals: Cache,
 }
@@ -36,8 +42,14 @@ impl Gateway {
             (!account.scopes.is_empty()).then_some(account)
         };
         let accounts = config.workspaces.keys().map(account).collect();
+        let of_workspace = |workspace: &Workspace| {
+            let here = Terms { limits: workspace.limits, budget: workspace.budget, lease_ms };
+            let account = Account::of(&workspace.id, here, "", Terms { limits: Limits::default(), budget: None, lease_ms });
+            (!account.scopes.is_empty()).then(|| (workspace.id.clone(), account))
+        };
+        let limited = config.workspaces.iter().filter_map(of_workspace).collect();
         let vitals = Cache::of(&config.catalog);
-        Self { config, accounts, vitals }
+        Self { config, accounts, limited, vitals }
     }
 
     /// Who a key is.
@@ -61,8 +73,50 @@ impl Gateway {
         !claimed
     }
 
+    /// Sets the gauges, unless another worker has within `period_ms`: what is left of limits and budgets, and who
+    /// cools down. Nobody's call waits for that.
+    pub(super) fn tell_gauges(&self, now_ns: u64, period_ms: u64) {
+        let now_ms = now_ns / 1_000_000;
+        if !is_next(now_ms, period_ms) {
+            return;
+        }
+        for (workspace, account) in &self.limited {
+            let standing = account.standing(&SharedData, now_ns);
+            for (limit, gauge) in [("requests", standing.requests), ("tokens", standing.tokens)] {
+                if let Some(gauge) = gauge {
+                    measure::tell(Metric::LimitRemaining, &[workspace, limit], gauge.remaining);
+                }
+            }
+            if let Some(budget) = standing.budget {
+                measure::tell(Metric::BudgetRemaining, &[workspace], budget.remaining().0);
+                measure::tell(Metric::BudgetCap, &[workspace], budget.cap.0);
+            }
+        }
+        let catalog = &self.config.catalog;
+        let snapshot = self.vitals.get(&SharedData, now_ns);
+        for (_, model) in catalog.models() {
+            for deployment in &model.deployments {
+                let Some(provider) = catalog.provider(deployment) else { continue };
+                // Two deployments of one provider are one label set: it cools while either does.
+                let alike = |other: &&Deployment| catalog.provider(other).is_some_and(|other| other.name == provider.name);
+                let cools = |other: &Deployment| snapshot.of(other).cooling_until_ms.is_some();
+                let cooling = model.deployments.iter().filter(alike).any(cools);
+                measure::tell(Metric::Cooling, &[&model.id, &provider.name], cooling.into());
+            }
+        }
+    }
+
     /// The account that a key's calls are booked to.
     pub(super) fn account(&self, key: KeyIndex) -> Option<&Account> {
         self.accounts.get(key.position())?.as_ref()
     }
+}
+
+/// Whose turn it is to set the gauges: every worker is asked, and one is enough.
+fn is_next(now_ms: u64, period_ms: u64) -> bool {
+    const KEY: &str = "nr.gauges";
+    let (told, version) = SharedData.read(KEY);
+    let told_ms = told.and_then(|told| told.try_into().ok()).map_or(0, u64::from_le_bytes);
+    // The workers' timers are not exact, and a clock may be set back.
+    now_ms.abs_diff(told_ms) >= period_ms / 2 && SharedData.swap(KEY, &now_ms.to_le_bytes(), version)
 }

@@ -8,6 +8,8 @@ mod attempt;
 mod dispatch;
 mod entry;
 mod gateway;
+mod measure;
+mod measured;
 mod provider;
 mod root;
 mod router;

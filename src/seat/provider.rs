@@ -395,7 +395,9 @@ fn stream_over(attempt: &mut Attempt, stream: &Stream) {
     if stream.complete() {
         attempt.stream_ends(stream.usage(), stream.produced());
     } else {
-        if !stream.excused() {
+        if stream.excused() {
+            attempt.stream_is_refused();
+        } else {
             attempt.stream_breaks();
         }
         attempt.settle_late(stream.usage(), stream.produced());

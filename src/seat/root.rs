@@ -8,6 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use super::gateway::Gateway;
+use super::measure;
 use super::provider::Provider;
 use super::router::Router;
 use crate::config::{Config, ConfigError, ProviderSeat};
@@ -24,6 +25,9 @@ struct Root {
     seat: Seat,
 }
 
+/// How old a gauge may be. Envoy merges its histograms as often.
+const GAUGES_MS: u64 = 5_000;
+
 enum Seat {
     Unconfigured,
     Router(Rc<Gateway>),
@@ -35,9 +39,17 @@ impl Root {
         let seat = self.get_vm_configuration().unwrap_or_default();
         let plugin = self.get_plugin_configuration().unwrap_or_default();
         match seat.as_slice() {
-            b"router" => Ok(Seat::Router(Rc::new(Gateway::new(Config::from_json(&plugin)?)))),
+            b"router" => {
+                let gateway = Gateway::new(Config::from_json(&plugin)?);
+                measure::bound(gateway.config.label_sets);
+                if gateway.config.label_sets > 0 {
+                    host::tick_every(GAUGES_MS);
+                }
+                Ok(Seat::Router(Rc::new(gateway)))
+            }
             b"provider" => {
                 let seat = ProviderSeat::from_json(&plugin)?;
+                measure::bound(seat.label_sets);
                 let protocol = Protocol::find(&seat.protocol).ok_or_else(|| ConfigError::new("protocol", "not in the registry"))?;
                 Ok(Seat::Provider(Rc::new(seat), protocol, Rc::default()))
             }
@@ -62,11 +74,15 @@ impl RootContext for Root {
         }
     }
 
-    /// Asked for when an observation has to wait; see [`Notebook`].
+    /// For gauges, always; for an observation that has to wait, once: see [`Notebook`].
     fn on_tick(&mut self) {
-        host::tick_every(0);
-        if let Seat::Provider(_, _, notebook) = &self.seat {
-            notebook.flush(&SharedData, host::now_ms());
+        match &self.seat {
+            Seat::Router(gateway) => gateway.tell_gauges(host::now_ns(), GAUGES_MS),
+            Seat::Provider(_, _, notebook) => {
+                host::tick_every(0);
+                notebook.flush(&SharedData, host::now_ms());
+            }
+            Seat::Unconfigured => {}
         }
     }
 

@@ -11,7 +11,7 @@ use super::dispatch::{self, Next, Sent};
 use super::entry::Entry;
 use super::gateway::Gateway;
 use super::watch::{Step, Watch};
-use super::{JSON, outcome, reject};
+use super::{JSON, measure, outcome, reject};
 use crate::annotate;
 use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
@@ -19,7 +19,9 @@ use crate::config::workspace::KeyIndex;
 use crate::handoff::{End, Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
 use crate::ledger::headers::headers;
+use crate::meter::{Ending, Metric, NONE};
 use crate::openai::Endpoint;
+use crate::provider::Class;
 use crate::rejection::Rejection;
 use crate::{models, usage};
 
@@ -30,6 +32,12 @@ pub(super) struct Router {
     /// Whose call it is, once that is known.
     key: Option<KeyIndex>,
     phase: Phase,
+    /// How the call ended and the code of the error, if it was this seat that ended it.
+    ended: Option<(Ending, Option<String>)>,
+    /// Whether a provider's answer or refusal has come by.
+    delivered: bool,
+    /// Whether this seat may change the answer, so that it counts the call.
+    is_watched: bool,
 }
 
 enum Phase {
@@ -66,14 +74,31 @@ const MAX_RETRY_AFTER_S: u64 = 120;
 
 impl Router {
     pub(super) fn new(gateway: Rc<Gateway>, context: u32) -> Self {
-        Self { gateway, context, key: None, phase: Phase::Start }
+        Self { gateway, context, key: None, phase: Phase::Start, ended: None, delivered: false, is_watched: false }
     }
 
-    fn refuse(&mut self, mut rejection: Rejection) -> Action {
+    fn refuse(&mut self, rejection: Rejection) -> Action {
+        let ending = Ending::from(&rejection);
+        self.refuse_as(ending, rejection)
+    }
+
+    fn refuse_as(&mut self, ending: Ending, mut rejection: Rejection) -> Action {
         self.phase = Phase::Replied;
+        self.ends(ending, &rejection);
         rejection.headers.extend(self.standing());
         reject(&rejection, None);
         Action::Pause
+    }
+
+    fn ends(&mut self, ending: Ending, rejection: &Rejection) {
+        if let Some(rule) = rejection.rule() {
+            measure::count(Metric::Guardrails, &[self.workspace(), rule, "block"]);
+        }
+        self.ended = Some((ending, rejection.code().map(str::to_owned)));
+    }
+
+    fn workspace(&self) -> &str {
+        self.key.and_then(|key| self.gateway.caller(key)).map_or(NONE, |caller| &caller.workspace.id)
     }
 
     fn answer(&mut self, body: &[u8]) -> Action {
@@ -132,10 +157,14 @@ impl Router {
     fn send(&mut self, arriving: &Arriving, body_size: usize) -> Result<Action, Rejection> {
         Ok(match dispatch::send(&self.gateway, arriving, self.context, body_size)? {
             Next::Sent(sent, watch) => {
+                self.is_watched = !matches!(watch, Watch::Nothing);
                 self.phase = Phase::Sent(sent, watch);
                 Action::Continue
             }
-            Next::Decided(body) => self.answer(&body),
+            Next::Decided(body) => {
+                self.ended = Some((Ending::DryRun, None));
+                self.answer(&body)
+            }
         })
     }
 
@@ -147,14 +176,14 @@ impl Router {
         }
     }
 
-    /// The refusal for a call that no candidate answered.
-    fn exhausted(&self, envoys_own: Option<u16>) -> Rejection {
+    /// The refusal for a call that no candidate answered, and whose doing that was.
+    fn exhausted(&self, envoys_own: Option<u16>) -> (Ending, Rejection) {
         if envoys_own == Some(413) {
-            return Rejection::too_large(self.gateway.config.max_request_bytes);
+            return (Ending::InvalidRequest, Rejection::too_large(self.gateway.config.max_request_bytes));
         }
         let plan = host::property(&[key::PLAN]).and_then(|value| Plan::decode(&value));
         let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref());
-        let (Some(plan), Some(mut trail)) = (plan, trail) else { return Rejection::envoy(503) };
+        let (Some(plan), Some(mut trail)) = (plan, trail) else { return (Ending::Failed, Rejection::envoy(503)) };
         // The provider seat has the last word on every attempt, unless its VM died.
         trail.end(End::of(Outcome::Reset, None), host::now_ms());
         let advice = trail.0.iter().filter_map(|attempt| attempt.retry_after_s).min().unwrap_or(RETRY_AFTER_S);
@@ -164,7 +193,13 @@ impl Router {
             1 => "the only candidate tried could not answer; routing.attempts says why".to_owned(),
             _ => format!("none of the {attempts} candidates tried could answer; routing.attempts says why"),
         };
-        Rejection::no_provider(&message, Some(annotate::unanswered(&plan, &trail)), advice.clamp(RETRY_AFTER_S, MAX_RETRY_AFTER_S))
+        let ending = match trail.0.iter().all(|attempt| attempt.error == Some(Class::Credentials)) {
+            true if attempts == 0 => Ending::Failed,
+            true => Ending::Credentials,
+            false => Ending::NoProvider,
+        };
+        let advice = advice.clamp(RETRY_AFTER_S, MAX_RETRY_AFTER_S);
+        (ending, Rejection::no_provider(&message, Some(annotate::unanswered(&plan, &trail)), advice))
     }
 
     /// An answer, or what became of the attempts, begins.
@@ -173,10 +208,12 @@ impl Router {
         let envoys_own = match host::header(Side::Response, outcome::HEADER).as_deref() {
             Some(outcome::ANSWER) => {
                 host::remove_header(Side::Response, outcome::HEADER);
+                self.delivered = true;
                 return watch.begin(end_of_stream);
             }
             Some(outcome::REFUSAL) => {
                 host::remove_header(Side::Response, outcome::HEADER);
+                (self.delivered, self.is_watched) = (true, false);
                 *watch = Watch::Nothing;
                 sent.close(false);
                 return Action::Continue;
@@ -186,20 +223,28 @@ impl Router {
         };
         // No provider's failure counts against the caller.
         sent.close(true);
-        let rejection = self.exhausted(envoys_own);
-        self.refuse(rejection)
+        let (ending, rejection) = self.exhausted(envoys_own);
+        self.refuse_as(ending, rejection)
     }
 
     fn answer_continues(&mut self, body_size: usize, end: bool) -> Action {
         let Phase::Sent(_, watch) = &mut self.phase else { return Action::Continue };
-        let step = watch.take(body_size, end);
+        let (step, redacted) = watch.take(body_size, end);
+        for (rule, times) in redacted {
+            measure::tell(Metric::Guardrails, &[self.workspace(), &rule, "redact"], times as u64);
+        }
         if end {
             self.phase = Phase::Answered;
         }
         match step {
             Step::Continue => Action::Continue,
             Step::Hold => Action::Pause,
+            Step::Broken(rejection) => {
+                self.ends(Ending::Guardrail, &rejection);
+                Action::Continue
+            }
             Step::Blocked(rejection) => {
+                self.ends(Ending::Guardrail, &rejection);
                 let body = rejection.body();
                 let (status, length) = (rejection.status.to_string(), body.len().to_string());
                 host::replace_body(Side::Response, body_size, &body);
@@ -207,6 +252,41 @@ impl Router {
                 host::set_header(Side::Response, "content-length", length.as_bytes());
                 Action::Continue
             }
+        }
+    }
+}
+
+impl Router {
+    /// Counts the call, unless the provider seat does.
+    fn count(&mut self) {
+        let (ending, code) = match self.ended.take() {
+            Some((ending, code)) => (ending, code),
+            None => match self.ending() {
+                Some(ending) => (ending, None),
+                None => return,
+            },
+        };
+        let trail = match self.phase {
+            Phase::Start | Phase::Body(..) => Trail::default(),
+            _ => Trail::decode(host::property(&[key::TRAIL]).as_deref()).unwrap_or_default(),
+        };
+        let (model, provider) = trail.0.last().map_or((NONE, NONE), |last| (&last.model, &last.provider));
+        let call = measure::Call { workspace: self.workspace(), model, provider, ending, code: code.as_deref(), first_token_ms: None };
+        call.count();
+        call.log();
+    }
+
+    /// How a call ended that this seat did not end; `None` if the provider seat knows better, or nobody wanted a model.
+    fn ending(&self) -> Option<Ending> {
+        let left_or = |otherwise| if host::client_left() { Ending::Cancelled } else { otherwise };
+        match self.phase {
+            Phase::Start | Phase::Replied => None,
+            Phase::Body(..) => Some(left_or(Ending::InvalidRequest)),
+            Phase::Sent(..) if !self.delivered => Some(left_or(Ending::Failed)),
+            Phase::Sent(..) if self.is_watched => Some(left_or(measure::said().unwrap_or(Ending::Failed))),
+            // When the client leaves, the provider seat hears of it after this one. Otherwise it has spoken, unless its VM died.
+            Phase::Sent(..) => (!host::client_left() && measure::said().is_none()).then_some(Ending::Failed),
+            Phase::Answered => self.is_watched.then(|| measure::said().unwrap_or(Ending::Ok)),
         }
     }
 }
@@ -271,11 +351,13 @@ impl HttpContext for Router {
     /// When the client leaves, this comes before the provider seat's last word, and the access log
     /// is written in between.
     fn on_log(&mut self) {
-        let Phase::Sent(sent, _) = &mut self.phase else { return };
-        sent.close(false);
-        if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {
-            trail.end(End::of(Outcome::Cancelled, None), host::now_ms());
-            host::set_state(key::TRAIL, &trail.encode());
+        if let Phase::Sent(sent, _) = &mut self.phase {
+            sent.close(false);
+            if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {
+                trail.end(End::of(Outcome::Cancelled, None), host::now_ms());
+                host::set_state(key::TRAIL, &trail.encode());
+            }
         }
+        self.count();
     }
 }

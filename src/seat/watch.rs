@@ -37,6 +37,8 @@ pub(super) enum Step {
     Hold,
     /// Send this in its stead.
     Blocked(Rejection),
+    /// Let it go: it ends with this.
+    Broken(Rejection),
 }
 
 impl Watch {
@@ -71,17 +73,18 @@ impl Watch {
         }
     }
 
-    /// More of the body is there: all of a whole answer, the next piece of a stream.
-    pub(super) fn take(&mut self, body_size: usize, end: bool) -> Step {
+    /// More of the body is there: all of a whole answer, the next piece of a stream. With what is to be done come, at the
+    /// end, the rules that have replaced something, and how many places.
+    pub(super) fn take(&mut self, body_size: usize, end: bool) -> (Step, Vec<(String, usize)>) {
         match self {
-            Self::Nothing | Self::Waiting { .. } => Step::Continue,
+            Self::Nothing | Self::Waiting { .. } => (Step::Continue, Vec::new()),
             Self::Blocked => {
                 host::replace_body(Side::Response, body_size, b"");
-                Step::Continue
+                (Step::Continue, Vec::new())
             }
             Self::Whole(_, held) if !end => {
                 *held = body_size;
-                Step::Hold
+                (Step::Hold, Vec::new())
             }
             Self::Whole(guard, _) => {
                 let step = whole(guard, body_size);
@@ -89,34 +92,39 @@ impl Watch {
                 step
             }
             Self::Stream(guard, watched) => {
-                let Some(rules) = guard.output() else { return Step::Continue };
+                let Some(rules) = guard.output() else { return (Step::Continue, Vec::new()) };
                 let piece = host::body(Side::Response, 0, body_size);
                 let mut out = Vec::with_capacity(piece.len());
-                if let Flow::Blocked { rule } = watched.push(rules, &piece, end, &mut out) {
-                    write_data(&Rejection::guardrail(&rule).body(), &mut out);
+                let flow = watched.push(rules, &piece, end, &mut out);
+                let hits = if end || flow != Flow::Continue { watched.hits(rules) } else { Vec::new() };
+                let mut step = Step::Continue;
+                if let Flow::Blocked { rule } = flow {
+                    let rejection = Rejection::guardrail(&rule);
+                    write_data(&rejection.body(), &mut out);
                     write_data(b"[DONE]", &mut out);
+                    step = Step::Broken(rejection);
                     *self = Self::Blocked;
                 }
                 if out != piece {
                     host::replace_body(Side::Response, body_size, &out);
                 }
-                Step::Continue
+                (step, hits)
             }
         }
     }
 }
 
-fn whole(guard: &Guard, body_size: usize) -> Step {
+fn whole(guard: &Guard, body_size: usize) -> (Step, Vec<(String, usize)>) {
     let body = host::body(Side::Response, 0, body_size);
     // The provider seat wrote it, so it is text.
     let verdict = simdutf8::basic::from_utf8(&body).ok().zip(guard.output()).map(|(text, rules)| rules.answer(text));
     match verdict {
-        None | Some(Verdict::Clean) => Step::Continue,
-        Some(Verdict::Blocked { rule }) => Step::Blocked(Rejection::guardrail(&rule)),
-        Some(Verdict::Redacted { body: redacted, .. }) => {
+        None | Some(Verdict::Clean) => (Step::Continue, Vec::new()),
+        Some(Verdict::Blocked { rule }) => (Step::Blocked(Rejection::guardrail(&rule)), Vec::new()),
+        Some(Verdict::Redacted { body: redacted, hits, .. }) => {
             host::replace_body(Side::Response, body_size, &redacted);
             host::set_header(Side::Response, "content-length", redacted.len().to_string().as_bytes());
-            Step::Continue
+            (Step::Continue, hits)
         }
     }
 }

@@ -6,13 +6,15 @@
 
 use std::rc::Rc;
 
+use super::measure;
 use crate::attempt::Outcome;
 use crate::config::TaskClass;
-use crate::handoff::End;
+use crate::handoff::{Candidate, End};
 use crate::host::{self, SharedData};
+use crate::meter::Metric;
 use crate::openai::Usage;
 use crate::provider::{Class, Fault};
-use crate::vitals::{Event, Notebook};
+use crate::vitals::{self, Event, Notebook};
 
 /// Sees one attempt from its beginning to its end.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Witness {
     notebook: Rc<Notebook>,
     /// Of the deployment.
     key: String,
+    /// The model that it answers for, and the provider.
+    labels: [String; 2],
     began_ns: u64,
     /// When the first token came, or the whole answer; 0 before.
     answered_ns: u64,
@@ -49,8 +53,10 @@ const TICK_MS: u64 = 100;
 const NS_PER_MS: u64 = 1_000_000;
 
 impl Witness {
-    pub(super) fn new(notebook: Rc<Notebook>, key: String, call_ms: u64, patience_ms: u32, began_ns: u64) -> Self {
-        Self { notebook, key, began_ns, answered_ns: 0, used_up_until_ms: None, call_ms, patience_ms: patience_ms.into() }
+    pub(super) fn new(notebook: Rc<Notebook>, candidate: &Candidate, call_ms: u64, patience_ms: u32, began_ns: u64) -> Self {
+        let key = vitals::key(&candidate.provider, &candidate.deployment);
+        let labels = [candidate.model.clone(), candidate.provider.clone()];
+        Self { notebook, key, labels, began_ns, answered_ns: 0, used_up_until_ms: None, call_ms, patience_ms: patience_ms.into() }
     }
 
     /// The headers of an answer say that a rate limit is used up, for so long.
@@ -113,6 +119,11 @@ impl Witness {
         }
     }
 
+    /// Nanoseconds from the beginning of the attempt to the first token, and from there on.
+    pub(super) fn stretches_ns(&self, now_ns: u64) -> (u64, u64) {
+        (self.answered_ns.saturating_sub(self.began_ns), now_ns.saturating_sub(self.answered_ns))
+    }
+
     fn answered(&mut self, has_first_token: bool, now_ns: u64) -> Event {
         self.answered_ns = now_ns;
         let at_ms = now_ns / NS_PER_MS;
@@ -125,8 +136,13 @@ impl Witness {
     }
 
     fn tell(&self, events: &[Event], now_ns: u64) {
-        if self.notebook.note(&SharedData, &self.key, events, now_ns / NS_PER_MS) {
+        let noted = self.notebook.note(&SharedData, &self.key, events, now_ns / NS_PER_MS);
+        if noted.waits {
             host::tick_every(TICK_MS);
+        }
+        if noted.cools_down {
+            let [model, provider] = &self.labels;
+            measure::count(Metric::CoolDowns, &[model, provider]);
         }
     }
 }

@@ -31,7 +31,7 @@ mod window;
 
 pub use breaker::MAX_ADVICE_MS;
 pub use mean::Mean;
-pub use notebook::Notebook;
+pub use notebook::{Notebook, Noted};
 pub use snapshot::{Cache, Health, Latencies, Snapshot, Trial, Vital};
 
 use crate::config::TaskClass;
@@ -134,16 +134,25 @@ pub fn claim(store: &dyn Store, key: &str, hold_ms: u64, now_ms: u64) -> bool {
 }
 
 /// Writes news down, at once. Every round that fails is one in which somebody else succeeded, so
-/// nothing is lost and the loop ends. The result says whether the deployment is at rest: a success
-/// would change nothing but figures.
-fn write(store: &dyn Store, key: &str, events: &[Event], now_ms: u64) -> bool {
+/// nothing is lost and the loop ends.
+fn write(store: &dyn Store, key: &str, events: &[Event], now_ms: u64) -> Written {
     loop {
         let (value, version) = store.read(key);
         let mut record = Record::at(value.as_deref(), now_ms);
         let before = record.clone();
         events.iter().for_each(|event| record.apply(event));
         if record == before || store.swap(key, &record.encode(), version) {
-            return record.is_at_rest();
+            let cools = |record: &Record| record.breaker.state(now_ms) == breaker::State::Cooling;
+            return Written { is_at_rest: record.is_at_rest(), cools_down: cools(&record) && !cools(&before) };
         }
     }
+}
+
+/// What has come of news.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    /// Whether a success would change nothing but figures.
+    is_at_rest: bool,
+    /// Whether a cool-down began with it.
+    cools_down: bool,
 }

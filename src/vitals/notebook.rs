@@ -13,6 +13,15 @@ const PATIENCE_MS: u64 = 100;
 /// Most observations of a deployment that wait; each takes some 50 bytes.
 const MOST: usize = 256;
 
+/// What has come of what an attempt told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Noted {
+    /// Whether something waits since now, and [`flush`](Notebook::flush) is to be called in 100 ms.
+    pub waits: bool,
+    /// Whether the deployment cools down from now on.
+    pub cools_down: bool,
+}
+
 /// One for each worker's provider seats. A failure is written at once, and so is a success unless the
 /// worker has looked at the record within the last 100 ms and it was at rest: only then can the
 /// success change nothing but figures. What waits is written with the next observation after that
@@ -36,20 +45,23 @@ struct Page {
 }
 
 impl Page {
-    fn flush(&mut self, store: &dyn Store, key: &str, now_ms: u64) {
-        if !self.waiting.is_empty() {
-            self.at_rest = write(store, key, &self.waiting, now_ms);
-            self.looked_ms = now_ms;
-            self.waiting.clear();
+    /// Whether that made the deployment cool down.
+    fn flush(&mut self, store: &dyn Store, key: &str, now_ms: u64) -> bool {
+        if self.waiting.is_empty() {
+            return false;
         }
+        let written = write(store, key, &self.waiting, now_ms);
+        self.at_rest = written.is_at_rest;
+        self.looked_ms = now_ms;
+        self.waiting.clear();
+        written.cools_down
     }
 }
 
 impl Notebook {
-    /// Takes what an attempt at the deployment with this [`key`](super::key) tells. `true` if something
-    /// waits since now, and [`flush`](Self::flush) is to be called in 100 ms.
-    pub fn note(&self, store: &dyn Store, key: &str, events: &[Event], now_ms: u64) -> bool {
-        let Ok(mut pages) = self.pages.try_borrow_mut() else { return false };
+    /// Takes what an attempt at the deployment with this [`key`](super::key) tells.
+    pub fn note(&self, store: &dyn Store, key: &str, events: &[Event], now_ms: u64) -> Noted {
+        let Ok(mut pages) = self.pages.try_borrow_mut() else { return Noted::default() };
         let page = pages.entry_ref(key).or_default();
         page.waiting.extend_from_slice(events);
         let completes = events.iter().any(|event| matches!(event, Event::Complete { .. }));
@@ -60,16 +72,17 @@ impl Notebook {
             || (changes && !page.at_rest)
             || page.waiting.len() >= MOST;
         page.told_complete |= completes;
-        if due {
-            page.flush(store, key, now_ms);
-        }
-        !page.waiting.is_empty() && !self.waits.replace(true)
+        let cools_down = due && page.flush(store, key, now_ms);
+        Noted { waits: !page.waiting.is_empty() && !self.waits.replace(true), cools_down }
     }
 
     /// Writes down whatever waits.
     pub fn flush(&self, store: &dyn Store, now_ms: u64) {
         let Ok(mut pages) = self.pages.try_borrow_mut() else { return };
-        pages.iter_mut().for_each(|(key, page)| page.flush(store, key, now_ms));
+        for (key, page) in pages.iter_mut() {
+            // Nothing that has to wait opens a cool-down.
+            let _ = page.flush(store, key, now_ms);
+        }
         self.waits.set(false);
     }
 }

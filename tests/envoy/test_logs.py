@@ -61,3 +61,31 @@ def test_every_line_of_the_log_is_a_json_object(stack, gateway):
 def test_the_logs_so_far_hold_no_trap_and_no_secret(stack, gateway):
     assert gateway.chat(text=stack.secrets.prompt).status == 200
     assert stack.faults_in_logs() == []
+
+
+def test_a_line_says_how_the_call_ended_whose_doing_it_was_and_who_served_it(stack, gateway, sim):
+    def end_of(answer) -> dict:
+        return json.loads(entry(stack, answer.header("x-request-id"))["end"])
+    sim.fault("groq", "status", status=500)
+    served = end_of(gateway.chat("llama-3.3-70b", stream=True, route={"fallbacks": ["gpt-4o"]}))
+    first_token_ms = served.pop("first_token_ms")
+    assert served == {"outcome": "ok", "fault": "none", "model": "gpt-4o", "provider": "openai"} and 0 <= first_token_ms < 5_000
+    assert end_of(gateway.chat()) == {"outcome": "ok", "fault": "none", "model": "gpt-4o", "provider": "openai"}
+    assert end_of(gateway.chat("llama-3.3-70b")) == {
+        "outcome": "no_provider", "fault": "provider", "model": "llama-3.3-70b", "provider": "groq"}
+    assert end_of(gateway.chat("no-such-model")) == {
+        "outcome": "model_not_found", "fault": "caller", "model": "none", "provider": "none", "code": "model_not_found"}
+    assert end_of(gateway.chat(key="nr-wrong"))["outcome"] == "unauthenticated"
+
+
+def test_a_line_has_all_that_is_promised_of_it(stack, gateway):
+    answer = gateway.chat("auto", text=stack.secrets.prompt)
+    line = entry(stack, answer.header("x-request-id"))
+    decision, usage, end = (json.loads(line[name]) for name in ("decision", "usage", "end"))
+    [attempt] = json.loads(line["attempts"])
+    assert (line["workspace"], line["key"], line["model"]) == ("acme", "only", "auto")
+    assert answer.json()["id"] == "nrc_" + line["request_id"].replace("-", "")
+    assert {"objective", "task_class", "policy"} <= decision.keys() and decision["policy"] == answer.routing["policy"]
+    assert (end["model"], end["provider"]) == (attempt["model"], attempt["provider"]) == (answer.routing["selected"], answer.routing["provider"])
+    assert (usage["total_tokens"], usage["cost_usd"]) == (answer.json()["usage"]["total_tokens"], answer.routing["cost_usd"])
+    assert attempt["latency_ms"] <= line["duration_ms"] + 1 and line["first_byte_ms"] >= 0

@@ -65,6 +65,7 @@ def others() -> list[tuple[str, dict]]:
 @pytest.fixture(scope="module")
 def log(stack, tmp_path_factory):
     """The demo's configuration in front of the suite's simulator, and the log of its calls."""
+    stack.simulator.reset()
     folder = tmp_path_factory.mktemp("simulate")
     listen, admin = programs.free_ports(2)
     config = DEMO.read_text()

@@ -27,9 +27,13 @@ fn compile(specs: &[Spec]) -> Guard {
 /// The new body and the notes, or why there are none.
 fn redacted(verdict: Verdict) -> Result<(String, Vec<String>), String> {
     match verdict {
-        Verdict::Redacted { body, notes } => {
+        Verdict::Redacted { body, notes, hits } => {
             let body = String::from_utf8(body).expect("UTF-8");
             serde_json::from_str::<serde::de::IgnoredAny>(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+            let counted = |(rule, times): &(String, usize)| {
+                notes.iter().any(|note| note.starts_with(&format!("redacted {rule} in the ")) && note.ends_with(&format!("({times})")))
+            };
+            assert!(hits.iter().all(counted), "{hits:?} {notes:?}");
             Ok((body, notes))
         }
         Verdict::Blocked { rule } => Err(format!("blocked by {rule}")),

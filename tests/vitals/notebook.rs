@@ -10,7 +10,7 @@ const COMPLETE: Event = Event::Complete { class: None, output: 9, tokens_per_sec
 /// A worker that has just seen a deployment at rest, and told of a complete answer.
 fn settled(store: &Memory) -> Notebook {
     let notebook = Notebook::default();
-    assert!(!notebook.note(store, &first(), &[succeeded(NOW, NOW), COMPLETE], NOW), "the first observation does not wait");
+    assert!(!notebook.note(store, &first(), &[succeeded(NOW, NOW), COMPLETE], NOW).waits, "the first observation does not wait");
     assert_eq!(vital(store, NOW).attempts, 1);
     store.taken();
     notebook
@@ -22,12 +22,12 @@ fn figures_wait_for_a_hundred_milliseconds_and_then_go_together() {
     let notebook = settled(&store);
     let mut asked = Vec::new();
     for at in 1..100 {
-        asked.push(notebook.note(&store, &first(), &[succeeded(NOW, NOW + at)], NOW + at));
-        asked.push(notebook.note(&store, &first(), &[COMPLETE], NOW + at));
+        asked.push(notebook.note(&store, &first(), &[succeeded(NOW, NOW + at)], NOW + at).waits);
+        asked.push(notebook.note(&store, &first(), &[COMPLETE], NOW + at).waits);
     }
     assert_eq!(store.taken(), (0, 0), "nothing is read nor written");
     assert!(asked[0] && asked[1..].iter().all(|again| !again), "and it asks once to be called");
-    assert!(!notebook.note(&store, &first(), &[succeeded(NOW, NOW + 100)], NOW + 100));
+    assert!(!notebook.note(&store, &first(), &[succeeded(NOW, NOW + 100)], NOW + 100).waits);
     assert_eq!(store.taken(), (1, 1));
     let seen = vital(&store, NOW + 100);
     assert_eq!((seen.attempts, seen.tokens_per_second.samples), (101, 100));
@@ -37,13 +37,13 @@ fn figures_wait_for_a_hundred_milliseconds_and_then_go_together() {
 fn the_tick_writes_what_waits() {
     let store = Memory::default();
     let notebook = settled(&store);
-    assert!(notebook.note(&store, &first(), &[succeeded(NOW, NOW + 1)], NOW + 1));
+    assert!(notebook.note(&store, &first(), &[succeeded(NOW, NOW + 1)], NOW + 1).waits);
     notebook.flush(&store, NOW + 101);
     assert_eq!(vital(&store, NOW + 101).attempts, 2);
     store.taken();
     notebook.flush(&store, NOW + 102);
     assert_eq!(store.taken(), (0, 0));
-    assert!(notebook.note(&store, &first(), &[succeeded(NOW, NOW + 103)], NOW + 103), "it asks again");
+    assert!(notebook.note(&store, &first(), &[succeeded(NOW, NOW + 103)], NOW + 103).waits, "it asks again");
 }
 
 #[test]
@@ -88,4 +88,14 @@ fn no_worker_keeps_more_than_a_few_hundred_observations() {
     }
     let written = u64::from(vital(&store, NOW + 1).tokens_per_second.samples);
     assert!((1_001 - 256..=1_001).contains(&written), "{written}");
+}
+
+#[test]
+fn the_attempt_that_opens_a_cool_down_is_told_and_no_other() {
+    let store = Memory::default();
+    let (one, other) = (settled(&store), Notebook::default());
+    let cools = |notebook: &Notebook, at: u64| notebook.note(&store, &first(), &[failed(NOW + at, NOW + at)], NOW + at).cools_down;
+    let told = [cools(&one, 1), cools(&other, 2), cools(&one, 3), cools(&other, 4), cools(&one, 5)];
+    assert_eq!(told, [false, false, true, false, false], "the third failure in a row opens it");
+    assert!(cools(&other, 1_500), "the trial failed: it opens again");
 }

@@ -39,6 +39,7 @@ pub(super) fn configuration() -> Value {
             "decision": of_filter("decision"),
             "attempts": of_filter("trail"),
             "usage": of_filter("usage"),
+            "end": of_filter("end"),
         }}}),
     )])
 }

@@ -18,6 +18,7 @@ mod local_reply;
 mod overload;
 mod route;
 mod seat;
+mod stats;
 
 use neural_router::config::document::Auth;
 use neural_router::config::{Config, ConfigError, Document};
@@ -55,13 +56,19 @@ fn bootstrap(document: &Document, config: &Config, places: &Places<'_>) -> Resul
             clusters.push(credential::cluster(&provider.name, oauth2, places)?);
         }
     }
+    let mut listeners = vec![listener::http(document, config, places)?];
+    if let Some((listener, cluster)) = stats::listener(document) {
+        listeners.push(listener);
+        clusters.push(cluster);
+    }
     Ok(json!({
         "node": {"id": "neural-router", "cluster": "neural-router"},
         // Whoever looks for the reason of too many connections must not be one too many.
         "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
         "overload_manager": overload::manager(&document.listen),
+        "stats_config": stats::configuration(),
         "static_resources": {
-            "listeners": [listener::http(document, config, places)?],
+            "listeners": listeners,
             "clusters": clusters,
         },
     }))

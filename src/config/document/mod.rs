@@ -4,6 +4,7 @@
 mod auth;
 mod catalog;
 mod preference;
+mod telemetry;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::json_path::path_at;
 pub use auth::{Auth, Aws, AwsKeys, Oauth2};
 pub use catalog::{Deployment, HttpVersion, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
 pub use preference::{Preferences, QualityPerDollar};
+pub use telemetry::{Metrics, Scrape, Telemetry};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
 /// The whole file.
@@ -35,6 +37,9 @@ pub struct Document {
     /// How candidates are ranked and how long they may take.
     #[serde(default)]
     pub routing: Routing,
+    /// What the operator can see of the calls.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// Who may call.
     pub workspaces: Vec<Workspace>,
 }
@@ -65,6 +70,7 @@ impl Document {
         document.listen.max_heap_bytes = None;
         document.listen.tls = None;
         document.listen.cors = None;
+        document.telemetry.metrics.listen = None;
         document
     }
 }

@@ -15,10 +15,10 @@ const MAX_DIMENSIONS: u32 = 65_536;
 /// Above any price there is; keeps a price times the tokens of a call far from the end of 64 bits.
 const MAX_USD_PER_MILLION: f64 = 1_000_000.0;
 
-pub(super) fn catalog(document: &Document) -> Checked<Catalog> {
+pub(super) fn catalog(document: &Document, label_sets: u32) -> Checked<Catalog> {
     let mut catalog = Catalog::default();
     for (name, provider) in &document.providers {
-        catalog.providers.push(self::provider(name, provider)?);
+        catalog.providers.push(self::provider(name, provider, label_sets)?);
     }
     if document.models.is_empty() {
         return err("models", "at least one model");
@@ -35,7 +35,7 @@ pub(super) fn catalog(document: &Document) -> Checked<Catalog> {
     Ok(catalog)
 }
 
-fn provider(name: &str, provider: &document::Provider) -> Checked<Provider> {
+fn provider(name: &str, provider: &document::Provider, label_sets: u32) -> Checked<Provider> {
     let path = format!("providers.{name}");
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
         return err(path, "a provider's name is made of letters, digits, `-` and `_`");
@@ -55,7 +55,7 @@ fn provider(name: &str, provider: &document::Provider) -> Checked<Provider> {
     };
     let mut endpoint = Endpoint::parse(&base_url).map_err(|message| ConfigError::new(format!("{path}.base_url"), message))?;
     endpoint.path = codec.base_path(&place.within(&endpoint.path)).map_err(unsaid)?;
-    Ok(Provider { name: name.to_owned(), cluster: ["provider_", name].concat(), protocol, endpoint, place })
+    Ok(Provider { name: name.to_owned(), cluster: ["provider_", name].concat(), protocol, endpoint, place, label_sets })
 }
 
 /// What becomes part of a path, a query or a host name must not end it.

@@ -16,7 +16,8 @@ type Checked<T> = Result<T, ConfigError>;
 pub(super) fn config(document: &Document) -> Checked<Config> {
     let routing = routing(&document.routing)?;
     let default_objective = objective("routing.default_objective", &document.routing.default_objective)?;
-    let catalog = catalog::catalog(document)?;
+    let label_sets = label_sets(&document.telemetry.metrics)?;
+    let catalog = catalog::catalog(document, label_sets)?;
     let preferences = preference::preferences("routing", &document.routing.preferences(), &Preferences::DEFAULT)?;
     let common = workspaces::Common { catalog: &catalog, objective: default_objective, preferences, routing };
     let workspaces = workspaces::workspaces(document, &common)?;
@@ -24,11 +25,21 @@ pub(super) fn config(document: &Document) -> Checked<Config> {
     if !(1024..=MAX_REQUEST_BYTES).contains(&max_request_bytes) {
         return err("listen.max_request_bytes", format!("from 1024 to {MAX_REQUEST_BYTES}"));
     }
-    Ok(Config { catalog, workspaces, routing, max_request_bytes })
+    Ok(Config { catalog, workspaces, routing, max_request_bytes, label_sets })
 }
 
 /// A VM traps near 1 GiB and holds several copies of a body while it translates.
 const MAX_REQUEST_BYTES: u32 = 64 << 20;
+
+/// A series takes some 300 bytes of Envoy's memory, that of a histogram some kilobytes for each worker.
+const MAX_LABEL_SETS: u32 = 1_000_000;
+
+fn label_sets(metrics: &document::Metrics) -> Checked<u32> {
+    match metrics.max_label_sets {
+        1..=MAX_LABEL_SETS => Ok(metrics.label_sets()),
+        _ => err("telemetry.metrics.max_label_sets", format!("from 1 to {MAX_LABEL_SETS}; `enabled: false` measures nothing")),
+    }
+}
 
 /// An hour: longer waits are configuration errors in disguise.
 const MAX_TIMEOUT_MS: u32 = 3_600_000;

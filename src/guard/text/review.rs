@@ -224,6 +224,11 @@ impl Tally {
         self.0.iter().map(|(_, times)| times).sum()
     }
 
+    /// The rules with how often they did.
+    pub(crate) fn hits(&self, rules: &Rules) -> Vec<(String, usize)> {
+        self.0.iter().map(|(rule, times)| (rules.name(*rule).to_owned(), *times)).collect()
+    }
+
     /// A sentence for each rule; `what` is the request or the answer.
     pub(crate) fn notes(&self, rules: &Rules, what: &str) -> Vec<String> {
         self.0.iter().map(|(rule, times)| format!("redacted {} in the {what} ({times})", rules.name(*rule))).collect()
