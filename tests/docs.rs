@@ -25,7 +25,16 @@ use text::{documents, files, links, prose_and_blocks, quoted, read, root};
 fn is_path(text: &str) -> bool {
     const ENDINGS: [&str; 9] = [".rs", ".md", ".yaml", ".yml", ".toml", ".sh", ".py", ".json", ".lock"];
     // Made by the user, or by a build.
-    const NOT_OURS: [&str; 3] = ["neural-router.yaml", "summary.json", "envoy.yaml"];
+    const NOT_OURS: [&str; 8] = [
+        "neural-router.yaml",
+        "summary.json",
+        "envoy.yaml",
+        "listeners.yaml",
+        "routes.yaml",
+        "router.yaml",
+        "clusters.yaml",
+        "gateway.json",
+    ];
     let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
     let folder = text.split('/').next().unwrap_or_default();
     let known = !folder.is_empty() && text.contains('/') && root().join(folder).is_dir();

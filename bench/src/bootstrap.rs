@@ -162,7 +162,7 @@ pub(crate) fn rendered(name: &str, made: &Made, document: &Value) -> Result<Valu
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 /// The plugin in the router seat.
-pub(crate) const ROUTER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
+pub(crate) const ROUTER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/1/typed_config/config";
 
 /// The bootstrap of the bare Envoy: one route to one static cluster. The access log, if any, is that of `rendered`.
 pub(crate) fn bare(rendered: &Value, ports: Ports, provider: SocketAddr, extras: Extras) -> Value {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-use neural_router::config::document::Cors;
+use neural_router::config::document::{Cors, Listen};
 use neural_router::config::{Config, ConfigError, Document};
 
 use crate::failure::Failure;
@@ -66,10 +66,24 @@ pub(crate) fn checked(document: Document) -> Result<Loaded, ConfigError> {
     }
     edge::check(&document, &config)?;
     document.listen.cors.as_ref().map_or(Ok(()), cors)?;
+    drain(&document.listen)?;
     if document.listen.port == document.admin.port && document.listen.address == document.admin.address {
         return Err(ConfigError::new("admin.port", "the listener has this port already"));
     }
     Ok(Loaded { document, config })
+}
+
+/// A day is longer than any call may take.
+const MAX_DRAIN_S: u32 = 86_400;
+
+fn drain(listen: &Listen) -> Result<(), ConfigError> {
+    if listen.drain_s() > MAX_DRAIN_S {
+        return Err(ConfigError::new("listen.drain_s", "seconds, at most 86400"));
+    }
+    if listen.notice_s.is_some_and(|notice_s| notice_s > listen.drain_s()) {
+        return Err(ConfigError::new("listen.notice_s", format!("a part of listen.drain_s, which is {}", listen.drain_s())));
+    }
+    Ok(())
 }
 
 /// A day is the longest that any browser remembers.

@@ -6,13 +6,15 @@
 //!                              ├── catalog update prices and windows from LiteLLM's table
 //!                              ├── explain        whom a request would be given to, and why
 //!                              ├── simulate       what the calls of an access log would have cost
-//!                              ├── render         Envoy's bootstrap; the same for Kubernetes, for Istio
-//!                              └── up             simulator (demo only), secrets, Envoy, ready line
+//!                              ├── render         Envoy's bootstrap; files that Envoy watches; the same for Kubernetes, for Istio
+//!                              ├── up             simulator (demo only), secrets, Envoy, ready line
+//!                              └── apply          a changed configuration, into a gateway that runs
 //! ```
 //!
 //! Whether a configuration is right is decided in the filter's own library, so `nr` cannot accept
 //! what the filter would refuse. Exit status: 0 done, 1 it could not be done, 2 wrong usage.
 
+mod apply;
 mod caller;
 mod catalog;
 mod certificate;
@@ -42,12 +44,15 @@ use options::{CatalogCommand, Command, KeyCommand, Nr, RenderCommand, RenderEnvo
 fn main() -> ExitCode {
     let outcome = match Nr::parse().command {
         Command::Up(options) => up::run(&options),
+        Command::Apply(options) => apply::run(&options),
+        Command::Drain(options) => apply::drain::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
         Command::Render { command: RenderCommand::Kubernetes(options) } => render::kubernetes::run(&options),
         Command::Render { command: RenderCommand::Istio(options) } => render::istio::run(&options),
+        Command::Render { command: RenderCommand::Files(options) } => apply::render_files(&options),
         Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
     };

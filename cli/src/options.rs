@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::apply::options::{Apply, Drain, Files};
 use crate::finding::Rule;
 use crate::render::istio::RenderIstio;
 use crate::render::kubernetes::RenderKubernetes;
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   nr up                                    run it: neural-router.yaml if there is one, else real providers
                                            whose keys are set, else a demo with simulated providers
+  nr apply                                 a running gateway takes the changes of its file, without losing a call
   nr key new --workspace acme              a key for callers, and the line the configuration stores of it
   nr check neural-router.yaml              is it right, and does its policy make sense?
   nr catalog update neural-router.yaml     what prices and windows have become since; shows, changes nothing
@@ -47,6 +49,10 @@ pub(crate) struct Nr {
 pub(crate) enum Command {
     /// Run the gateway in the foreground until Ctrl-C.
     Up(Up),
+    /// Give a running gateway another configuration, without losing a call.
+    Apply(Apply),
+    /// End an Envoy that runs a set of files, when its calls have ended.
+    Drain(Drain),
     /// Check a configuration and its policy; an error or a warning names the place in it.
     Check(Check),
     /// The models of a configuration.
@@ -286,6 +292,8 @@ pub(crate) struct CatalogUpdate {
 pub(crate) enum RenderCommand {
     /// Print a complete Envoy bootstrap.
     Envoy(RenderEnvoy),
+    /// Write it as files that Envoy watches, for `nr apply`.
+    Files(Files),
     /// Print manifests that run it on Kubernetes, in plain Envoy.
     Kubernetes(RenderKubernetes),
     /// Print resources that run it in an Istio mesh, in Istio's proxies.

@@ -2,6 +2,7 @@
 //! token or client secret is, one for the listener's certificate, and what came from the environment itself; keys of AWS in the form of
 //! its tools. 0700 and 0600; written beside and renamed, so that a running Envoy never reads half a key.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -48,6 +49,25 @@ pub(crate) fn write(document: &Document, directory: &str) -> Result<Vec<String>,
         }
     }
     Ok(missing)
+}
+
+/// Whether the directory has a secret of this provider from an earlier time.
+pub(crate) fn has_earlier(name: &str, provider: &Provider, directory: &str) -> bool {
+    let (ending, least) = match (&provider.auth, sources(provider).first()) {
+        // Without keys, the file holds the name of their section.
+        (Some(Auth::Aws(_)), _) => ("aws", credential::name(name).len() + "[]\n".len() + 1),
+        (_, Some((_, KeySource::Env(_)))) => ("key", 1),
+        (_, Some((_, KeySource::File(_))) | None) => return false,
+    };
+    let file = Path::new(directory).join(credential::name(name)).with_extension(ending);
+    fs::metadata(file).is_ok_and(|metadata| metadata.len() >= least as u64)
+}
+
+/// The secrets of a directory by the names of their files without endings, to tell which were replaced.
+pub(crate) fn held(directory: &str) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let secret = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "key" || ending == "aws");
+    files.filter(secret).filter_map(|file| Some((file.file_stem()?.to_str()?.to_owned(), fs::read(&file).ok()?))).collect()
 }
 
 /// A sentence for each secret of a provider that cannot be had.
@@ -145,6 +165,10 @@ fn directory_of(path: &str) -> Result<PathBuf, Failure> {
 
 fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let because = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
+    // Envoy would take the same once more.
+    if fs::read(file).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);

@@ -12,6 +12,8 @@ mod catalog;
 mod check;
 #[path = "program/credentials.rs"]
 mod credentials;
+#[path = "program/dynamic.rs"]
+mod dynamic;
 #[path = "program/explain.rs"]
 mod explain;
 #[path = "program/keys.rs"]

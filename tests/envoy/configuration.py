@@ -116,7 +116,7 @@ def document(listen: int, admin: int, providers: dict[str, str], keys: Secrets) 
     """The configuration, its providers at these addresses."""
     prefix = {"openai": "/v1", "anthropic": ""}
     return {
-        "listen": {"address": "127.0.0.1", "port": listen, "max_request_bytes": BODY_LIMIT},
+        "listen": {"address": "127.0.0.1", "port": listen, "max_request_bytes": BODY_LIMIT, "notice_s": 0},
         "admin": {"address": "127.0.0.1", "port": admin},
         "providers": {
             name: {

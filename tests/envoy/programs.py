@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +98,15 @@ def until(holds, what: str, seconds: float = 20.0, every: float = 0.02):
         if time.monotonic() > end:
             raise AssertionError(f"gave up after {seconds} s waiting for {what}")
         time.sleep(every)
+
+
+def answers(url: str) -> bool:
+    """Whether something answers there that all is well."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 class Child:

@@ -3,7 +3,7 @@
 use neural_router::config::{Config, ConfigError, Document};
 use serde_json::{Value, json};
 
-use super::{BUFFER, Places, access_log, certificate, cors, extension, local_reply, millis, route, seat, socket};
+use super::{BUFFER, Places, access_log, certificate, cors, extension, health, local_reply, millis, route, seat, socket};
 
 /// For headers to arrive, so that slow ones cannot hold connections.
 const HEADERS_TIMEOUT: &str = "10s";
@@ -51,7 +51,8 @@ fn connection_manager(document: &Document, config: &Config, places: &Places<'_>)
         json!({"suppress_envoy_headers": true, "start_child_span": false}),
     );
     // The filter would refuse a preflight, so what answers for pages comes before it.
-    let mut filters: Vec<Value> = document.listen.cors.iter().flat_map(cors::filters).collect();
+    let mut filters = vec![health::check()];
+    filters.extend(document.listen.cors.iter().flat_map(cors::filters));
     filters.extend([seat::router(document, places)?, router]);
     let mut manager = json!({
         "stat_prefix": "clients",

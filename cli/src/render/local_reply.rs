@@ -9,7 +9,7 @@
 use neural_router::config::Config;
 use serde_json::{Value, json};
 
-use super::extension;
+use super::{extension, health};
 
 /// What Envoy's status becomes.
 struct Reply {
@@ -23,7 +23,7 @@ struct Reply {
 
 /// The mappers of the connection manager; the first that matches counts.
 pub(super) fn configuration(config: &Config) -> Value {
-    let mappers: Vec<Value> = replies(config).iter().map(mapper).collect();
+    let mappers: Vec<Value> = std::iter::once(health::reply()).chain(replies(config).iter().map(mapper)).collect();
     json!({"mappers": mappers})
 }
 

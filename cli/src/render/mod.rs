@@ -11,6 +11,8 @@ pub(crate) mod certificate;
 mod cluster;
 mod cors;
 pub(crate) mod credential;
+pub(crate) mod dynamic;
+mod health;
 pub(crate) mod istio;
 pub(crate) mod kubernetes;
 mod listener;
@@ -41,13 +43,36 @@ const HEAD: &str = "# Envoy 1.40 with Neural Router, made by `nr render envoy`. 
 /// holds are not among them: their bound is that of the route.
 const BUFFER: u32 = 64 << 10;
 
-/// The bootstrap of a checked document.
+/// The bootstrap of a checked document, all in one file.
 pub(crate) fn envoy(document: &Document, config: &Config, places: &Places<'_>) -> Result<String, ConfigError> {
     Ok([HEAD, &yaml(bootstrap(document, config, places)?)?].concat())
 }
 
 /// The same before it is text: what other forms of the configuration are made from.
 fn bootstrap(document: &Document, config: &Config, places: &Places<'_>) -> Result<Value, ConfigError> {
+    let mut bootstrap = base(document);
+    let (mut listeners, mut all) = (vec![listener::http(document, config, places)?], clusters(document, config, places)?);
+    if let Some((listener, cluster)) = stats::listener(document) {
+        listeners.push(listener);
+        all.push(cluster);
+    }
+    bootstrap["static_resources"] = json!({"listeners": listeners, "clusters": all});
+    Ok(bootstrap)
+}
+
+/// What Envoy reads only once, wherever the rest comes from.
+fn base(document: &Document) -> Value {
+    json!({
+        "node": {"id": "neural-router", "cluster": "neural-router"},
+        // Whoever looks for the reason of too many connections must not be one too many.
+        "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
+        "overload_manager": overload::manager(&document.listen),
+        "stats_config": stats::configuration(),
+    })
+}
+
+/// All that calls go to.
+fn clusters(document: &Document, config: &Config, places: &Places<'_>) -> Result<Vec<Value>, ConfigError> {
     let providers = || config.catalog.providers().iter().filter_map(|one| Some((one, document.providers.get(&one.name)?)));
     let mut clusters =
         providers().map(|(provider, written)| cluster::provider(provider, written, places)).collect::<Result<Vec<Value>, _>>()?;
@@ -56,22 +81,7 @@ fn bootstrap(document: &Document, config: &Config, places: &Places<'_>) -> Resul
             clusters.push(credential::cluster(&provider.name, oauth2, places)?);
         }
     }
-    let mut listeners = vec![listener::http(document, config, places)?];
-    if let Some((listener, cluster)) = stats::listener(document) {
-        listeners.push(listener);
-        clusters.push(cluster);
-    }
-    Ok(json!({
-        "node": {"id": "neural-router", "cluster": "neural-router"},
-        // Whoever looks for the reason of too many connections must not be one too many.
-        "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
-        "overload_manager": overload::manager(&document.listen),
-        "stats_config": stats::configuration(),
-        "static_resources": {
-            "listeners": listeners,
-            "clusters": clusters,
-        },
-    }))
+    Ok(clusters)
 }
 
 fn yaml(value: Value) -> Result<String, ConfigError> {

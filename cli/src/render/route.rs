@@ -38,6 +38,17 @@ pub(super) fn configuration(document: &Document, config: &Config) -> Value {
     json!({"name": "neural_router", "virtual_hosts": [host]})
 }
 
+/// Where the clusters a call may name are.
+const KNOWN: &str = "/virtual_hosts/0/routes/0/route/inline_cluster_specifier_plugin/extension/typed_config\
+                     /cluster_matcher/matcher_tree/exact_match_map/map";
+
+/// Lets calls name one more cluster.
+pub(super) fn keep(configuration: &mut Value, cluster: &str) {
+    if let Some(known) = configuration.pointer_mut(KNOWN).and_then(Value::as_object_mut) {
+        known.insert(cluster.to_owned(), to(cluster));
+    }
+}
+
 /// What the filter holds of an answer with embeddings.
 const LONGEST_ANSWER: u64 = 40 << 20;
 
@@ -48,19 +59,8 @@ fn buffer_limit(config: &Config) -> u64 {
 }
 
 fn by_pointer(config: &Config) -> Value {
-    let clusters: Map<String, Value> = config
-        .catalog
-        .providers()
-        .iter()
-        .map(|provider| {
-            let action = extension(
-                &provider.cluster,
-                "envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction",
-                json!({"cluster": provider.cluster}),
-            );
-            (provider.cluster.clone(), json!({"action": action}))
-        })
-        .collect();
+    let clusters: Map<String, Value> =
+        config.catalog.providers().iter().map(|provider| (provider.cluster.clone(), to(&provider.cluster))).collect();
     extension(
         "envoy.router.cluster_specifier_plugin.matcher",
         "envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
@@ -75,6 +75,12 @@ fn by_pointer(config: &Config) -> Value {
             "exact_match_map": {"map": clusters},
         }}}),
     )
+}
+
+/// The action that sends an attempt to a cluster.
+fn to(cluster: &str) -> Value {
+    let action = extension(cluster, "envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction", json!({"cluster": cluster}));
+    json!({"action": action})
 }
 
 fn retry_policy() -> Value {

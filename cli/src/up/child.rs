@@ -28,15 +28,18 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a program. What it writes goes to our standard error, line by line: standard output
-    /// is for the ready line alone.
-    pub(super) fn start(name: &'static str, mut command: Command) -> Result<Self, Failure> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    /// is for the ready line alone. `heard` is told every line of its log.
+    pub(super) fn start(name: &'static str, mut command: Command, heard: impl FnMut(&[u8]) + Send + 'static) -> Result<Self, Failure> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         die_with_parent(&mut command);
         let mut process = command
             .spawn()
             .map_err(|error| Failure::new(format!("{name} ({}) could not be started: {error}", command.get_program().display())))?;
         if let Some(output) = process.stdout.take() {
-            std::thread::spawn(move || pass_on(output));
+            std::thread::spawn(move || pass_on(output, |_| {}));
+        }
+        if let Some(log) = process.stderr.take() {
+            std::thread::spawn(move || pass_on(log, heard));
         }
         Ok(Self { name, process })
     }
@@ -95,10 +98,11 @@ impl Family {
 }
 
 /// Copies whole lines, so that those of two programs do not mix.
-fn pass_on(output: impl Read) {
+fn pass_on(output: impl Read, mut heard: impl FnMut(&[u8])) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        heard(&line);
         // Our reader may be gone; the child's pipe is emptied all the same.
         let _ = std::io::stderr().lock().write_all(&line);
         line.clear();

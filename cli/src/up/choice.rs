@@ -1,7 +1,7 @@
 //! Which configuration runs: the one named, the one in this directory, the built-in example with the
 //! providers whose keys are there, or the built-in demo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use neural_router::config::document::KeySource;
 use neural_router::config::{Config, Document};
@@ -34,6 +34,8 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) loaded: Loaded,
+    /// The file it is from; none for what is built in.
+    pub(super) file: Option<PathBuf>,
     pub(super) stage: Stage,
     /// A caller's key, where `nr` knows one.
     pub(super) key: Option<String>,
@@ -45,20 +47,20 @@ pub(super) fn choose(named: Option<&Path>) -> Result<Choice, Failure> {
     if let Some(file) = named.or_else(|| own.exists().then_some(own)) {
         let loaded = load::file(file)?;
         eprintln!("nr: configuration {}", file.display());
-        return Ok(Choice { loaded, stage: Stage::Real, key: None });
+        return Ok(Choice { loaded, file: Some(file.to_owned()), stage: Stage::Real, key: None });
     }
     let mut example = load::document(EXAMPLE)?;
     let dropped = drop_keyless(&mut example);
     if example.providers.is_empty() {
         eprintln!("nr: no {OWN} here and no provider key in the environment: the demo, with simulated providers");
-        return Ok(Choice { loaded: load::text(DEMO)?, stage: Stage::Demo, key: Some(DEMO_KEY.to_owned()) });
+        return Ok(Choice { loaded: load::text(DEMO)?, file: None, stage: Stage::Demo, key: Some(DEMO_KEY.to_owned()) });
     }
     eprintln!("nr: no {OWN} here: the built-in example with {}", example.providers.keys().cloned().collect::<Vec<_>>().join(", "));
     for what in dropped {
         eprintln!("nr: left out: {what}");
     }
     let key = own_key(&mut example)?;
-    Ok(Choice { loaded: load::checked(example)?, stage: Stage::Real, key: Some(key) })
+    Ok(Choice { loaded: load::checked(example)?, file: None, stage: Stage::Real, key: Some(key) })
 }
 
 /// Drops the providers without a key, their deployments, and the models left without any. Says which.

@@ -56,7 +56,7 @@ pub(super) fn serves(document: &Document) -> bool {
 }
 
 /// An address to connect to for one to listen on: "any" is this machine.
-pub(super) fn reachable(address: &str, port: u16) -> Option<SocketAddr> {
+pub(crate) fn reachable(address: &str, port: u16) -> Option<SocketAddr> {
     let address = match address.parse().ok()? {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

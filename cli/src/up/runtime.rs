@@ -1,11 +1,11 @@
 //! The directory of one run: the rendered configuration and the provider keys, for this user only.
 //! Fresh and removed at the end, unless the user named one to look into.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::apply::record::{PREFIX, places};
 use crate::failure::Failure;
 use crate::key::hex;
 
@@ -28,18 +28,14 @@ impl Directory {
         Ok(Self { path, temporary: named.is_none() })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the provider keys go.
     pub(super) fn secrets(&self) -> String {
         self.path.join("secrets").to_string_lossy().into_owned()
-    }
-
-    /// Writes a file.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
-        let file = self.path.join(name);
-        let mut open =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file).map_err(|error| because(&file, &error))?;
-        open.write_all(text.as_bytes()).map_err(|error| because(&file, &error))?;
-        Ok(file)
     }
 }
 
@@ -57,8 +53,8 @@ impl Drop for Directory {
 fn fresh() -> Result<PathBuf, Failure> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| Failure::new(format!("the operating system gave no random numbers: {error}")))?;
-    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
-    Ok(own.unwrap_or_else(std::env::temp_dir).join(format!("nr-up-{}", hex(&random))))
+    let place = places().into_iter().next().unwrap_or_else(std::env::temp_dir);
+    Ok(place.join(format!("{PREFIX}{}", hex(&random))))
 }
 
 fn because(path: &Path, error: &std::io::Error) -> Failure {

@@ -51,7 +51,7 @@ fn both_seats_share_data_but_no_machine() {
     let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", "examples/demo.yaml", "--wasm", "/opt/f.wasm"])).unwrap();
     let upstream = "static_resources/clusters/0/typed_extension_protocol_options/\
                     envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0/typed_config/config";
-    let down = at(&yaml, &format!("{MANAGER}/http_filters/0/typed_config/config"));
+    let down = at(&yaml, &format!("{MANAGER}/http_filters/1/typed_config/config"));
     let up = at(&yaml, upstream);
     for seat in [down, up] {
         assert_eq!(at(seat, "vm_config/vm_id"), "neural-router");
@@ -97,17 +97,26 @@ fn pages_may_call_only_where_the_configuration_says_so() {
     let yaml: Value = serde_yaml_ng::from_str(&with_cors).unwrap();
     let filters = at(&yaml, &format!("{MANAGER}/http_filters")).as_sequence().unwrap();
     let names: Vec<&Value> = filters.iter().map(|filter| at(filter, "name")).collect();
-    assert_eq!(names, ["envoy.filters.http.set_filter_state", "envoy.filters.http.cors", "neural_router", "envoy.filters.http.router"]);
+    assert_eq!(
+        names,
+        [
+            "envoy.filters.http.health_check",
+            "envoy.filters.http.set_filter_state",
+            "envoy.filters.http.cors",
+            "neural_router",
+            "envoy.filters.http.router"
+        ]
+    );
     let host = at(&yaml, &format!("{MANAGER}/route_config/virtual_hosts/0"));
     let policy = at(host, "typed_per_filter_config/envoy.filters.http.cors");
     let origins = at(policy, "allow_origin_string_match").as_sequence().unwrap().iter().map(|origin| at(origin, "exact"));
     assert_eq!(origins.collect::<Vec<_>>(), ["https://a.example", "http://localhost:3000"]);
     assert_eq!((at(policy, "max_age"), policy.get("allow_credentials")), (&Value::from("60"), None));
     assert_eq!(at(host, "response_headers_to_add/0/header/key"), "access-control-allow-origin");
-    let remembered = at(filters.first().unwrap(), "typed_config/on_request_headers/0/format_string/text_format_source/inline_string");
+    let remembered = at(&filters[1], "typed_config/on_request_headers/0/format_string/text_format_source/inline_string");
     let allowed = "request.headers['origin'] in ['https://a.example', 'http://localhost:3000']";
     assert_eq!(remembered, &Value::from(format!("%CEL({allowed} ? request.headers['origin'] : '')%")));
-    let seat = at(&yaml, &format!("{MANAGER}/http_filters/2/typed_config/config/configuration/value"));
+    let seat = at(&yaml, &format!("{MANAGER}/http_filters/3/typed_config/config/configuration/value"));
     assert!(!seat.as_str().unwrap().contains("cors"), "the filter has nothing to do with it: {seat:?}");
 }
 
@@ -160,7 +169,7 @@ fn load_is_shed_in_steps_below_the_bound_of_the_heap() {
     let steps = at(overload, "actions").as_sequence().unwrap();
     let shares: Vec<f64> = steps.iter().map(|step| at(step, "triggers/0/threshold/value").as_f64().unwrap()).collect();
     assert!(shares.is_sorted() && shares.iter().all(|share| (0.5..1.0).contains(share)) && shares.len() == 4, "{shares:?}");
-    let seat = at(&yaml, &format!("{MANAGER}/http_filters/0/typed_config/config/configuration/value"));
+    let seat = at(&yaml, &format!("{MANAGER}/http_filters/1/typed_config/config/configuration/value"));
     assert!(!seat.as_str().unwrap().contains("1000000000"), "the filter has nothing to do with it: {seat:?}");
 }
 

@@ -74,7 +74,7 @@ fn an_envoy_that_ends_by_itself_ends_the_run_and_leaves_nothing() {
     let free = |_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ports: Vec<u16> = (0..2).map(free).collect();
     let config = demo_with("port: 8080", &format!("port: {}", ports[0])).replace("port: 9901", &format!("port: {}", ports[1]));
-    let (config, wasm) = (scratch.file("case.yaml", &config), scratch.file("f.wasm", ""));
+    let (config, wasm) = (scratch.file("case.yaml", &config), scratch.file("f.wasm", "\0asm"));
     let runtime = scratch.path("runtime");
     std::fs::create_dir(&runtime).unwrap();
     let output = nr(&["up", "--config", &config, "--wasm", &wasm])

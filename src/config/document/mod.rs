@@ -71,6 +71,8 @@ impl Document {
         document.listen.tls = None;
         document.listen.cors = None;
         document.telemetry.metrics.listen = None;
+        document.listen.drain_s = None;
+        document.listen.notice_s = None;
         document
     }
 }
@@ -96,6 +98,26 @@ pub struct Listen {
     /// Web pages that may call; none without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// How long running calls have when the gateway is told to end, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_s: Option<u32>,
+    /// How much of that `/healthz` says so before connections are refused, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice_s: Option<u32>,
+}
+
+impl Listen {
+    /// `drain_s`, or what it is by itself.
+    #[must_use]
+    pub fn drain_s(&self) -> u32 {
+        self.drain_s.unwrap_or(30)
+    }
+
+    /// `notice_s`, or what it is by itself; never more than the whole.
+    #[must_use]
+    pub fn notice_s(&self) -> u32 {
+        self.notice_s.unwrap_or(5).min(self.drain_s())
+    }
 }
 
 impl Default for Listen {
@@ -108,6 +130,8 @@ impl Default for Listen {
             max_heap_bytes: None,
             tls: None,
             cors: None,
+            drain_s: None,
+            notice_s: None,
         }
     }
 }
