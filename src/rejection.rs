@@ -30,6 +30,21 @@ pub enum Type {
     NoProviderAvailable,
 }
 
+impl Type {
+    /// Its name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::Unauthenticated => "unauthenticated",
+            Self::BudgetExceeded => "budget_exceeded",
+            Self::Forbidden => "forbidden",
+            Self::ModelNotFound => "model_not_found",
+            Self::RateLimited => "rate_limited",
+            Self::NoProviderAvailable => "no_provider_available",
+        }
+    }
+}
+
 /// One refusal.
 #[derive(Debug, Clone)]
 pub struct Rejection {
@@ -231,6 +246,11 @@ impl Rejection {
     /// Whether a guardrail refuses.
     pub fn is_by_guardrail(&self) -> bool {
         self.code() == Some("guardrail_blocked")
+    }
+
+    /// The `type` of its error object, in words.
+    pub const fn type_name(&self) -> &'static str {
+        self.error.kind.name()
     }
 
     /// The JSON body.

@@ -1,5 +1,5 @@
 //! `nr`, the command line of Neural Router: makes keys, checks a configuration, refreshes its prices,
-//! says what it would decide, turns it into Envoy's, and runs it.
+//! says what it would decide, turns it into Envoy's, runs it, and shows what it is doing.
 //!
 //! ```text
 //! neural-router.yaml ── load ──┬── check          is it right, where not, and does it make sense
@@ -8,7 +8,8 @@
 //!                              ├── simulate       what the calls of an access log would have cost
 //!                              ├── render         Envoy's bootstrap; files that Envoy watches; the same for Kubernetes, for Istio
 //!                              ├── up             simulator (demo only), secrets, Envoy, ready line
-//!                              └── apply          a changed configuration, into a gateway that runs
+//!                              ├── apply          a changed configuration, into a gateway that runs
+//!                              └── top            what the gateway is doing now
 //! ```
 //!
 //! Whether a configuration is right is decided in the filter's own library, so `nr` cannot accept
@@ -33,6 +34,7 @@ mod options;
 mod render;
 mod secrets;
 mod simulate;
+mod top;
 mod up;
 
 use std::process::ExitCode;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Top(options) => top::run(&options),
         Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
         Command::Render { command: RenderCommand::Kubernetes(options) } => render::kubernetes::run(&options),
         Command::Render { command: RenderCommand::Istio(options) } => render::istio::run(&options),

@@ -9,6 +9,7 @@ use crate::apply::options::{Apply, Drain, Files};
 use crate::finding::Rule;
 use crate::render::istio::RenderIstio;
 use crate::render::kubernetes::RenderKubernetes;
+use crate::top::Top;
 
 /// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
 pub(crate) const WASM: &str = "target/neural_router.wasm";
@@ -30,6 +31,7 @@ Examples:
   nr explain request.json                  whom would this request be given to, and why?
   nr simulate access.log --policy neural-router.yaml --policy cheaper.yaml
                                            what would the calls of that log have cost under either?
+  nr top                                   what is it doing now?
   nr render envoy --config neural-router.yaml > envoy.yaml
                                            Envoy's configuration, to run it yourself
   nr render kubernetes --image IMAGE | kubectl apply --filename -
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Replay the calls of an access log under one or two configurations.
     Simulate(Simulate),
+    /// Watch live traffic, cost, health and limits.
+    Top(Top),
     /// Turn a configuration into that of a proxy.
     Render {
         #[command(subcommand)]

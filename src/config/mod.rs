@@ -34,6 +34,8 @@ pub struct Config {
     pub max_request_bytes: u32,
     /// Most series of metrics in a VM; 0 where nothing is measured.
     pub label_sets: u32,
+    /// Whether Envoy makes spans of the calls, which the seats tell their part of.
+    pub traced: bool,
 }
 
 /// What holds for every call; all times in milliseconds.

@@ -21,6 +21,9 @@ pub struct ProviderSeat {
     /// Most series of metrics in a VM; 0 where nothing is measured.
     #[serde(default = "usual_bound")]
     pub label_sets: u32,
+    /// What spans call the provider, where calls are traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traced_as: Option<String>,
 }
 
 const fn usual_bound() -> u32 {
@@ -36,6 +39,7 @@ impl ProviderSeat {
             authority: provider.endpoint.authority.clone(),
             base_path: provider.endpoint.path.clone(),
             label_sets: provider.label_sets,
+            traced_as: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Both are self-contained, so that seats configured at different moments still agree.
 
 mod packed;
+pub mod span;
 
 use serde::Deserialize;
 

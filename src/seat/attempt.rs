@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::measure;
+use super::span;
 use super::witness::Witness;
 use crate::attempt::Outcome;
 use crate::config::policy::dollars;
@@ -28,6 +29,8 @@ pub(super) struct Attempt {
     pub(super) witness: Witness,
     /// Whether the call has been counted.
     pub(super) is_counted: bool,
+    /// Whether a span is made of it.
+    traced: bool,
     /// What translation changed or dropped.
     pub(super) adjustments: Vec<String>,
 }
@@ -53,11 +56,14 @@ impl Attempt {
         }
         trail.begin(candidate, now_ns / NS_PER_MS);
         let witness = Witness::new(Rc::clone(notebook), candidate, plan.started_ms, plan.patience_ms, now_ns);
+        if let Some(system) = &seat.traced_as {
+            span::attempt_begins(system, candidate, index + 1);
+        }
         if let Some(next) = plan.candidates.get(index + 1) {
             host::set_state(key::NEXT, next.cluster.as_bytes());
         }
         host::set_state(key::TRAIL, &trail.encode());
-        Some(Self { plan, trail, witness, is_counted: false, adjustments: Vec::new() })
+        Some(Self { plan, trail, witness, is_counted: false, traced: seat.traced_as.is_some(), adjustments: Vec::new() })
     }
 
     /// Whether an earlier attempt has left its headers behind.
@@ -187,6 +193,9 @@ impl Attempt {
     pub(super) fn stream_breaks(&mut self) {
         let now_ns = host::now_ns();
         let late = self.is_late((now_ns / NS_PER_MS).saturating_add(CLOCK_SLACK_MS));
+        if self.traced {
+            span::stream_breaks();
+        }
         if host::client_left() {
             self.call_ends(Ending::Cancelled);
         } else if late {
@@ -226,8 +235,11 @@ impl Attempt {
         if pending {
             self.trail.end(end, now_ns / NS_PER_MS);
             host::set_state(key::TRAIL, &self.trail.encode());
-            if let Some(Candidate { model, provider, .. }) = self.candidate() {
-                measure::count(Metric::Attempts, &[model, provider, end.outcome.name()]);
+            if let Some(candidate) = self.candidate() {
+                measure::count(Metric::Attempts, &[&candidate.model, &candidate.provider, end.outcome.name()]);
+                if self.traced {
+                    span::attempt_ends(candidate, &end);
+                }
             }
             // The caller is told, and nobody else is asked.
             if end.outcome == Outcome::Refused {
@@ -320,6 +332,9 @@ impl Attempt {
         let bill = self.bill_of(&usage);
         note_usage(&usage, bill.as_ref(), estimated);
         self.measure_usage(&usage);
+        if self.traced {
+            span::used(&usage, bill.as_ref());
+        }
         if let Some((booking, bill)) = self.plan.booking.take().zip(bill) {
             booking.settle(&SharedData, &bill, now_ns);
         }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::gateway::Gateway;
 use super::router::Arriving;
 use super::watch::Watch;
-use super::{JSON, entry, measure, target, with_head};
+use super::{JSON, entry, measure, span, target, with_head};
 use crate::attempt::{Bounds, Outcome};
 use crate::authenticate::Redacted;
 use crate::config::TaskClass;
@@ -135,6 +135,9 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
         host::set_state(key::DECISION, &annotate::logged(&plan, &request));
     }
     let Some(first) = plan.candidates.first() else { return Err(Rejection::envoy(503)) };
+    if config.traced {
+        span::decided(arriving.endpoint, request.model(), &plan);
+    }
 
     let body = Bare::of(&request, redacted.is_some().then_some(body.len()));
     let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);

@@ -13,6 +13,7 @@ mod measured;
 mod provider;
 mod root;
 mod router;
+mod span;
 mod stream;
 mod watch;
 mod witness;

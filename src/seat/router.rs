@@ -11,7 +11,7 @@ use super::dispatch::{self, Next, Sent};
 use super::entry::Entry;
 use super::gateway::Gateway;
 use super::watch::{Step, Watch};
-use super::{JSON, measure, outcome, reject};
+use super::{JSON, measure, outcome, reject, span};
 use crate::annotate;
 use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
@@ -85,6 +85,7 @@ impl Router {
     fn refuse_as(&mut self, ending: Ending, mut rejection: Rejection) -> Action {
         self.phase = Phase::Replied;
         self.ends(ending, &rejection);
+        self.trace_refusal(&rejection);
         rejection.headers.extend(self.standing());
         reject(&rejection, None);
         Action::Pause
@@ -108,6 +109,12 @@ impl Router {
         headers.extend(standing.iter().map(|(name, value)| (*name, value.as_bytes())));
         host::reply(200, headers, body);
         Action::Pause
+    }
+
+    fn trace_refusal(&self, rejection: &Rejection) {
+        if self.gateway.config.traced {
+            span::refused(rejection);
+        }
     }
 
     /// The rate-limit headers as of now.
@@ -137,6 +144,9 @@ impl Router {
             Entry::Usage => return Ok(self.answer(&usage::report(&caller, gateway.account(key), host::now_ns()))),
             Entry::Call(endpoint) => endpoint,
         };
+        if gateway.config.traced {
+            span::call_begins(endpoint);
+        }
         if find("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity")) {
             return Err(Rejection::content_encoding());
         }
@@ -245,6 +255,7 @@ impl Router {
             }
             Step::Blocked(rejection) => {
                 self.ends(Ending::Guardrail, &rejection);
+                self.trace_refusal(&rejection);
                 let body = rejection.body();
                 let (status, length) = (rejection.status.to_string(), body.len().to_string());
                 host::replace_body(Side::Response, body_size, &body);

@@ -10,7 +10,7 @@ const REQUEST_ID: &str = r#"%COALESCE({"operators": [{"command": "RESP", "param"
 
 /// The client's path without its query. The provider seat rewrites the request in place, so the filter
 /// keeps the path as it came; what never reached the filter was never rewritten.
-const PATH: &str = concat!(
+pub(super) const PATH: &str = concat!(
     r#"%COALESCE({"operators": [{"command": "FILTER_STATE", "param": "wasm.nr.path:PLAIN"}, "#,
     r#"{"command": "PATH", "param": "NQ"}]})%"#
 );

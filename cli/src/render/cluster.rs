@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use neural_router::config::ConfigError;
 use neural_router::config::catalog::{Endpoint, Provider};
-use neural_router::config::document::{self, HttpVersion};
+use neural_router::config::document::{self, Document, HttpVersion};
 use serde_json::{Value, json};
 
 use super::{BUFFER, Places, credential, extension, seat, socket, typed};
@@ -22,8 +22,13 @@ const UNLIMITED: u32 = 1_000_000;
 
 /// The cluster of a provider. The seat comes first: what authenticates a request must see it as the
 /// provider will.
-pub(super) fn provider(provider: &Provider, written: &document::Provider, places: &Places<'_>) -> Result<Value, ConfigError> {
-    let mut filters = vec![seat::provider(provider, places)?];
+pub(super) fn provider(
+    provider: &Provider,
+    written: &document::Provider,
+    document: &Document,
+    places: &Places<'_>,
+) -> Result<Value, ConfigError> {
+    let mut filters = vec![seat::provider(provider, document, places)?];
     filters.extend(credential::filter(provider, written, places)?);
     filters.push(extension(
         "envoy.filters.http.upstream_codec",

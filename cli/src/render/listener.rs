@@ -3,7 +3,7 @@
 use neural_router::config::{Config, ConfigError, Document};
 use serde_json::{Value, json};
 
-use super::{BUFFER, Places, access_log, certificate, cors, extension, health, local_reply, millis, route, seat, socket};
+use super::{BUFFER, Places, access_log, certificate, cors, extension, health, local_reply, millis, route, seat, socket, tracing};
 
 /// For headers to arrive, so that slow ones cannot hold connections.
 const HEADERS_TIMEOUT: &str = "10s";
@@ -62,6 +62,10 @@ fn connection_manager(document: &Document, config: &Config, places: &Places<'_>)
         "local_reply_config": local_reply::configuration(config),
         "access_log": access_log::configuration(),
     });
+    if let Some(traces) = &document.telemetry.traces {
+        manager["tracing"] = tracing::configuration(traces)?;
+        manager["early_header_mutation_extensions"] = tracing::cleaning();
+    }
     let settings = [identity(), limits(config), paths()];
     for (key, value) in settings.into_iter().filter_map(|part| part.as_object().cloned()).flatten() {
         manager[key] = value;

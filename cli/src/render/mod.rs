@@ -21,6 +21,7 @@ mod overload;
 mod route;
 mod seat;
 mod stats;
+mod tracing;
 
 use neural_router::config::document::Auth;
 use neural_router::config::{Config, ConfigError, Document};
@@ -62,24 +63,31 @@ fn bootstrap(document: &Document, config: &Config, places: &Places<'_>) -> Resul
 
 /// What Envoy reads only once, wherever the rest comes from.
 fn base(document: &Document) -> Value {
-    json!({
+    let mut base = json!({
         "node": {"id": "neural-router", "cluster": "neural-router"},
         // Whoever looks for the reason of too many connections must not be one too many.
         "admin": {"address": socket(&document.admin.address, document.admin.port), "ignore_global_conn_limit": true},
         "overload_manager": overload::manager(&document.listen),
         "stats_config": stats::configuration(),
-    })
+    });
+    if document.telemetry.traces.is_some() {
+        base["layered_runtime"] = json!({"layers": [tracing::runtime()]});
+    }
+    base
 }
 
 /// All that calls go to.
 fn clusters(document: &Document, config: &Config, places: &Places<'_>) -> Result<Vec<Value>, ConfigError> {
     let providers = || config.catalog.providers().iter().filter_map(|one| Some((one, document.providers.get(&one.name)?)));
     let mut clusters =
-        providers().map(|(provider, written)| cluster::provider(provider, written, places)).collect::<Result<Vec<Value>, _>>()?;
+        providers().map(|(provider, written)| cluster::provider(provider, written, document, places)).collect::<Result<Vec<Value>, _>>()?;
     for (provider, written) in providers() {
         if let Some(Auth::Oauth2(oauth2)) = &written.auth {
             clusters.push(credential::cluster(&provider.name, oauth2, places)?);
         }
+    }
+    if let Some(traces) = &document.telemetry.traces {
+        clusters.push(tracing::collector(traces, places)?);
     }
     Ok(clusters)
 }

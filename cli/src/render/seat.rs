@@ -11,7 +11,7 @@ use neural_router::config::{ConfigError, Document, ProviderSeat};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Places, capability, extension, typed};
+use super::{Places, capability, extension, tracing, typed};
 
 /// The downstream seat: authenticates, ranks, annotates.
 pub(super) fn router(document: &Document, places: &Places<'_>) -> Result<Value, ConfigError> {
@@ -19,8 +19,10 @@ pub(super) fn router(document: &Document, places: &Places<'_>) -> Result<Value, 
 }
 
 /// The upstream seat before one provider: translates, classifies, points at the next candidate.
-pub(super) fn provider(provider: &Provider, places: &Places<'_>) -> Result<Value, ConfigError> {
-    Ok(filter("provider", &text(&ProviderSeat::of(provider))?, places))
+pub(super) fn provider(provider: &Provider, document: &Document, places: &Places<'_>) -> Result<Value, ConfigError> {
+    let mut seat = ProviderSeat::of(provider);
+    seat.traced_as = document.telemetry.traces.as_ref().map(|_| tracing::name_of(provider).to_owned());
+    Ok(filter("provider", &text(&seat)?, places))
 }
 
 fn text(configuration: &impl Serialize) -> Result<String, ConfigError> {

@@ -17,7 +17,7 @@ use crate::json_path::path_at;
 pub use auth::{Auth, Aws, AwsKeys, Oauth2};
 pub use catalog::{Deployment, HttpVersion, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
 pub use preference::{Preferences, QualityPerDollar};
-pub use telemetry::{Metrics, Scrape, Telemetry};
+pub use telemetry::{Metrics, Otlp, Scrape, Telemetry, Traces};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
 /// The whole file.

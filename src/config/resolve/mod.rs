@@ -5,6 +5,7 @@ mod policy;
 mod preference;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod workspaces;
 
 use super::catalog::Objective;
@@ -25,7 +26,8 @@ pub(super) fn config(document: &Document) -> Checked<Config> {
     if !(1024..=MAX_REQUEST_BYTES).contains(&max_request_bytes) {
         return err("listen.max_request_bytes", format!("from 1024 to {MAX_REQUEST_BYTES}"));
     }
-    Ok(Config { catalog, workspaces, routing, max_request_bytes, label_sets })
+    let traced = traces::traced(&document.telemetry)?;
+    Ok(Config { catalog, workspaces, routing, max_request_bytes, label_sets, traced })
 }
 
 /// A VM traps near 1 GiB and holds several copies of a body while it translates.
