@@ -177,6 +177,29 @@ pub fn tick_every(ms: u64) {
     let _ = hostcalls::set_tick_period(Duration::from_millis(ms));
 }
 
+/// Calls a method of a gRPC service at a cluster. Its end comes to the context whose callback this is, with the number
+/// returned here; `None` if it could not be sent. Only in callbacks of the root context: those of a call that has ended
+/// would hear nothing.
+pub fn call_service(cluster: &str, service: &str, method: &str, message: &[u8], timeout_ms: u32) -> Option<u32> {
+    let timeout = Duration::from_millis(timeout_ms.into());
+    hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout).ok()
+}
+
+/// The message that a service has answered with; only in the callback that says how long it is.
+pub fn service_answer(size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok().flatten().unwrap_or_default()
+}
+
+/// Until the end of this callback everything here is about another context, which must be alive.
+pub fn act_for(context: u32) {
+    let _ = hostcalls::set_effective_context(context);
+}
+
+/// Lets a request go on whose callback has paused it.
+pub fn resume_request() {
+    let _ = hostcalls::resume_http_request();
+}
+
 /// Breaks the stream off, towards the client too.
 pub fn reset() {
     let _ = hostcalls::reset_http_response();

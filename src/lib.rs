@@ -34,6 +34,7 @@
 //! | [`config`] | the operator's file, checked |
 //! | [`task`] | what kind of work a prompt is, and how hard it looks |
 //! | [`ledger`] | rate limits and budgets, exact under concurrency |
+//! | [`fleet`] | the same for all Envoys together, by a service that counts |
 //! | [`authenticate`] | key to workspace |
 //! | [`vitals`] | how the deployments are doing, from real traffic |
 //! | [`rank`] | request to plan |
@@ -57,6 +58,7 @@ pub mod attempt;
 pub mod authenticate;
 pub mod config;
 pub mod estimate;
+pub mod fleet;
 pub mod framing;
 pub mod guard;
 pub mod handoff;

@@ -181,6 +181,14 @@ impl Rejection {
         rejection
     }
 
+    /// 503 while nobody can say what the fleet has used, and the operator wants no call to go on without.
+    pub fn limits_unavailable() -> Self {
+        let message = "the service that counts this workspace's limits does not answer; retry after 1 s, with backoff";
+        let mut rejection = Self::new(503, Type::NoProviderAvailable, Some("limits_unavailable"), message);
+        rejection.headers.push(("retry-after", "1".to_owned()));
+        rejection
+    }
+
     /// 404 for a model the workspace does not have.
     pub fn model_not_found(id: &str, param: impl Into<String>) -> Self {
         let id: String = id.chars().filter(|c| !c.is_control()).take(128).collect();

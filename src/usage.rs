@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::authenticate::Caller;
 use crate::config::policy::{NanoUsd, Period, dollars};
+use crate::fleet;
 use crate::host::SharedData;
 use crate::ledger::account::{Account, Scope};
 use crate::ledger::{self, Gauge, Spending, Standing, calendar};
@@ -14,6 +15,8 @@ struct Report<'a> {
     object: &'static str,
     workspace: &'a str,
     key: &'a str,
+    /// For whom the limits hold.
+    scope: &'static str,
     requests: Option<Requests>,
     tokens: Option<Tokens>,
     budget: Option<Budget>,
@@ -57,16 +60,21 @@ struct Budget {
 }
 
 /// The body of `GET /v1/usage`. What is not limited is `null`.
-pub fn report(caller: &Caller<'_>, account: Option<&Account>, now_ns: u64) -> Vec<u8> {
+/// `fleet`: where a service counts for all Envoys, the key's counters there.
+pub fn report(caller: &Caller<'_>, account: Option<&Account>, fleet: Option<&fleet::Account>, now_ns: u64) -> Vec<u8> {
     let (workspace, key) = (&caller.workspace.id, &caller.key.id);
-    let mut report = Report { object: "usage", workspace, key, requests: None, tokens: None, budget: None, key_limits: None };
+    let scope = if fleet.is_some() { "fleet" } else { "envoy" };
+    let mut report = Report { object: "usage", workspace, key, scope, requests: None, tokens: None, budget: None, key_limits: None };
     for Scope { key, terms } in account.map_or(&[][..], |account| &account.scopes) {
-        let Standing { requests, tokens, budget } = ledger::standing(&SharedData, key, terms, now_ns);
+        // A key's record has a name below its workspace's.
+        let of_key = key.contains('/');
+        let here = ledger::standing(&SharedData, key, terms, now_ns);
+        let tighter = fleet.map_or(here, |fleet| fleet.tighten(&SharedData, here, Some(of_key), now_ns));
+        let Standing { requests, tokens, budget } = tighter;
         let burst = terms.limits.requests.map_or(0, |rate| rate.burst.get());
         let requests = requests.map(|gauge| self::requests(&gauge, burst));
         let tokens = tokens.as_ref().map(self::tokens);
-        // A key's record has a name below its workspace's.
-        if key.contains('/') {
+        if of_key {
             report.key_limits = Some(KeyLimits { requests, tokens });
         } else {
             (report.requests, report.tokens, report.budget) = (requests, tokens, budget.as_ref().map(self::budget));

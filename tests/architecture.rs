@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["task"],
     &["ledger"],
+    &["fleet"],
     &["authenticate"],
     &["vitals"],
     &["rank"],

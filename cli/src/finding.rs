@@ -68,6 +68,8 @@ pub(crate) enum Rule {
     TokensBelowRequest,
     /// A key's limit is above that of its workspace.
     KeyAboveWorkspace,
+    /// A burst is larger than what a fleet may make in a minute.
+    BurstAboveFleet,
     /// One time bound makes another one meaningless.
     TimeoutOrder,
 }

@@ -6,7 +6,7 @@
 //!                              ├── catalog update prices and windows from LiteLLM's table
 //!                              ├── explain        whom a request would be given to, and why
 //!                              ├── simulate       what the calls of an access log would have cost
-//!                              ├── render         Envoy's bootstrap; files that Envoy watches; the same for Kubernetes, for Istio
+//!                              ├── render         Envoy's bootstrap; files that Envoy watches; for Kubernetes, for Istio; a rate-limit service's limits
 //!                              ├── up             simulator (demo only), secrets, Envoy, ready line
 //!                              ├── apply          a changed configuration, into a gateway that runs
 //!                              └── top            what the gateway is doing now
@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Command::Render { command: RenderCommand::Kubernetes(options) } => render::kubernetes::run(&options),
         Command::Render { command: RenderCommand::Istio(options) } => render::istio::run(&options),
         Command::Render { command: RenderCommand::Files(options) } => apply::render_files(&options),
+        Command::Render { command: RenderCommand::Ratelimit(options) } => render::ratelimit::run(&options),
         Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
     };

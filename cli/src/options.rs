@@ -9,6 +9,7 @@ use crate::apply::options::{Apply, Drain, Files};
 use crate::finding::Rule;
 use crate::render::istio::RenderIstio;
 use crate::render::kubernetes::RenderKubernetes;
+use crate::render::ratelimit::RenderRatelimit;
 use crate::top::Top;
 
 /// Where a rendered configuration looks for the filter unless told otherwise: where the build puts it.
@@ -302,6 +303,8 @@ pub(crate) enum RenderCommand {
     Kubernetes(RenderKubernetes),
     /// Print resources that run it in an Istio mesh, in Istio's proxies.
     Istio(RenderIstio),
+    /// Print the limits as a rate-limit service reads them, for `limits.scope: fleet`.
+    Ratelimit(RenderRatelimit),
 }
 
 const RENDER_EXAMPLES: &str = "\

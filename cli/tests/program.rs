@@ -22,6 +22,8 @@ mod keys;
 mod lint;
 #[path = "program/mesh.rs"]
 mod mesh;
+#[path = "program/ratelimit.rs"]
+mod ratelimit;
 #[path = "program/secrets.rs"]
 mod secrets;
 #[path = "program/simulate.rs"]

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod preference;
 mod resolve;
 mod seat;
+pub mod sharing;
 pub mod workspace;
 
 pub use catalog::{Capabilities, Capability, Catalog, Model, ModelIndex, Objective, TaskClass, Tokens};
@@ -19,6 +20,7 @@ pub use document::Document;
 pub use error::ConfigError;
 pub use preference::Preferences;
 pub use seat::ProviderSeat;
+pub use sharing::Sharing;
 pub use workspace::{Key, Workspace, Workspaces};
 
 /// A configuration the filter can run.
@@ -30,6 +32,8 @@ pub struct Config {
     pub workspaces: Workspaces,
     /// Bounds of a call.
     pub routing: Routing,
+    /// The service that counts for all Envoys; none where each counts alone.
+    pub sharing: Option<Sharing>,
     /// Largest request body, in bytes.
     pub max_request_bytes: u32,
     /// Most series of metrics in a VM; 0 where nothing is measured.

@@ -48,6 +48,13 @@ impl Workspace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkspaceIndex(pub(super) usize);
 
+impl WorkspaceIndex {
+    /// Position in the order of [`Workspaces::iter`].
+    pub const fn position(self) -> usize {
+        self.0
+    }
+}
+
 /// Position of a key in [`Workspaces`]; only they hand them out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyIndex(pub(super) usize);

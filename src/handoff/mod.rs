@@ -12,7 +12,7 @@ use crate::attempt::{Bounds, Outcome};
 use crate::config::TaskClass;
 use crate::config::catalog::Price;
 use crate::config::policy::NanoUsd;
-use crate::ledger::account::Booking;
+use crate::fleet::Booking;
 use crate::ledger::{self, Standing};
 use crate::openai::members::{encode, encode_number};
 use crate::openai::{Endpoint, Fields, Request};

@@ -4,7 +4,9 @@
 use super::{Candidate, Plan};
 use crate::config::TaskClass;
 use crate::config::catalog::Price;
-use crate::ledger::account::Booking;
+use crate::config::sharing::Kind;
+use crate::fleet::{Booking, Claim};
+use crate::ledger::account;
 use crate::ledger::{Gauge, Hold, Standing};
 use crate::openai::{Endpoint, Fields};
 
@@ -39,10 +41,14 @@ pub(super) fn encode(plan: &Plan) -> Vec<u8> {
     out.maybe(plan.asked_output, Writer::number);
     out.list(&plan.adjustments, |out, note| out.text(note));
     out.maybe(plan.booking.as_ref(), |out, booking| {
-        out.list(&booking.0, |out, (key, hold)| {
+        out.list(&booking.local.0, |out, (key, hold)| {
             let Hold { tokens, nano_usd, expires_s, request_ns, due_ns } = *hold;
             out.text(key);
             out.numbers([tokens, nano_usd, expires_s, request_ns, due_ns]);
+        });
+        out.list(&booking.claims, |out, claim| {
+            out.text(&claim.key);
+            out.numbers([claim.kind as u64, claim.window_s, claim.amount]);
         });
     });
     out.maybe(plan.standing.as_ref(), |out, standing| {
@@ -88,7 +94,7 @@ pub(super) fn decode(value: &[u8]) -> Option<Plan> {
         choices: from.number()?,
         asked_output: from.maybe(Reader::number)?,
         adjustments: from.list(Reader::text)?,
-        booking: from.maybe(|from| from.list(booked).map(Booking))?,
+        booking: from.maybe(|from| Some(Booking { local: account::Booking(from.list(booked)?), claims: from.list(claim)? }))?,
         standing: from.maybe(|from| Some(Standing { requests: from.maybe(gauge)?, tokens: from.maybe(gauge)?, budget: None }))?,
         per_try_ms: from.number()?.try_into().ok()?,
         total_ms: from.number()?.try_into().ok()?,
@@ -108,6 +114,13 @@ fn booked(from: &mut Reader<'_>) -> Option<(String, Hold)> {
     let key = from.text()?;
     let [tokens, nano_usd, expires_s, request_ns, due_ns] = from.numbers()?;
     Some((key, Hold { tokens, nano_usd, expires_s, request_ns, due_ns }))
+}
+
+fn claim(from: &mut Reader<'_>) -> Option<Claim> {
+    let key = from.text()?;
+    let [kind, window_s, amount] = from.numbers()?;
+    let kind = Kind::ALL.into_iter().find(|one| *one as u64 == kind)?;
+    Some(Claim { key, kind, window_s, amount })
 }
 
 fn gauge(from: &mut Reader<'_>) -> Option<Gauge> {
@@ -241,7 +254,10 @@ mod tests {
             choices: 2,
             asked_output: Some(1_000),
             adjustments: vec!["one".to_owned(), "two".to_owned()],
-            booking: Some(Booking(vec![("nr.ledger.a/b".to_owned(), hold(3)), ("nr.ledger.a".to_owned(), hold(9))])),
+            booking: Some(Booking {
+                local: account::Booking(vec![("nr.ledger.a/b".to_owned(), hold(3)), ("nr.ledger.a".to_owned(), hold(9))]),
+                claims: vec![Claim { key: "nr.fleet.a.budget".to_owned(), kind: Kind::Budget, window_s: 5, amount: u64::MAX }],
+            }),
             standing: Some(Standing {
                 requests: Some(Gauge { limit: 600, remaining: 599, reset_ms: 100, used: 0, reserved: 0 }),
                 ..Standing::default()

@@ -54,7 +54,7 @@ const ERA: u64 = 146_097;
 const EPOCH: u64 = 719_468;
 
 /// Year, month and day of a day since 1970.
-fn date(days: u64) -> (u64, u64, u64) {
+pub fn date(days: u64) -> (u64, u64, u64) {
     let days = days + EPOCH;
     let (era, day) = (days / ERA, days % ERA);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -2,6 +2,7 @@
 //! whether limits and budget have room for it; then the plan is written and the request goes.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
@@ -13,15 +14,18 @@ use crate::attempt::{Bounds, Outcome};
 use crate::authenticate::Redacted;
 use crate::config::TaskClass;
 use crate::config::policy::{NanoUsd, dollars};
+use crate::config::workspace::KeyIndex;
+use crate::fleet::{Booking, Claim, Decision};
 use crate::handoff::{Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
-use crate::ledger::account::{Account, Booking};
+use crate::ledger::account::{self, Refused};
 use crate::ledger::{self, Refusal, Standing, calendar};
 use crate::meter::{Metric, NONE};
 use crate::openai::{Request, Usage};
 use crate::provider::{Call, RequestBody};
 use crate::rank::{self, Circumstances};
 use crate::rejection::{Rejection, Spending};
+use crate::vitals::Snapshot;
 use crate::{annotate, estimate};
 
 /// A call on its way.
@@ -36,6 +40,40 @@ pub(super) enum Next {
     Sent(Sent, Watch),
     /// The caller wants only this body, the decision.
     Decided(Vec<u8>),
+    /// It waits until the fleet's service has granted what it needs.
+    Waits(Ticket),
+}
+
+/// A call that waits: the same request, looked at again at the same moment in the same light, is decided on alike.
+pub(super) struct Ticket {
+    now_ns: u64,
+    vitals: Rc<Snapshot>,
+    /// What it needs.
+    pub(super) ask: ledger::Ask,
+    /// What the ledger has set aside.
+    local: account::Booking,
+    standing: Standing,
+}
+
+/// The same when it has waited.
+pub(super) struct Booked {
+    now_ns: u64,
+    vitals: Rc<Snapshot>,
+    pub(super) booking: Booking,
+    standing: Standing,
+}
+
+impl Ticket {
+    /// With what the service has granted.
+    pub(super) fn booked(self, claims: Vec<Claim>) -> Booked {
+        let Self { now_ns, vitals, local, standing, .. } = self;
+        Booked { now_ns, vitals, booking: Booking { local, claims }, standing }
+    }
+
+    /// The call does not go on.
+    pub(super) fn give_back(&self, now_ns: u64) {
+        self.local.release(&SharedData, now_ns, true);
+    }
 }
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -65,8 +103,7 @@ impl Sent {
         let billed = trail.billed();
         let last = trail.0.last().map(|attempt| attempt.outcome);
         if failed || !matches!(last, Some(Outcome::Pending | Outcome::Ok)) {
-            booking.charge(&SharedData, &billed, now_ns);
-            booking.release(&SharedData, now_ns, failed);
+            booking.close(&SharedData, &billed, now_ns, failed);
         } else if !host::client_left() {
             // Nobody is left who knows: the provider seat's VM died under the call.
             host::set_state(key::USAGE, b"null");
@@ -88,15 +125,24 @@ fn lost(trail: &Trail) -> Option<ledger::Usage> {
 }
 
 /// Decides on a call whose body is complete, and lets the request go.
-pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_size: usize) -> Result<Next, Rejection> {
+/// `booked`: for a call that has waited, what it has been waiting for.
+pub(super) fn send(
+    gateway: &Gateway,
+    arriving: &Arriving,
+    context: u32,
+    body_size: usize,
+    booked: Option<&Booked>,
+) -> Result<Next, Rejection> {
     let config = &gateway.config;
     let caller = gateway.caller(arriving.key).ok_or_else(Rejection::unauthenticated)?;
-    let now_ns = host::now_ns();
+    let started_ns = host::now_ns();
+    // A call that has waited is decided on as it was before.
+    let now_ns = booked.map_or(started_ns, |booked| booked.now_ns);
     let body = host::body(Side::Request, 0, body_size);
     let request = Request::parse(arriving.endpoint, &body)?;
     let now_ms = now_ns / NS_PER_MS;
     let id = call_id(arriving.request_id.as_deref(), now_ms, context);
-    let vitals = gateway.snapshot(now_ns);
+    let vitals = booked.map_or_else(|| gateway.snapshot(now_ns), |booked| Rc::clone(&booked.vitals));
     let mut plan = rank::plan(config, &caller, &request, &Circumstances { vitals: &vitals, now_ms, lot: rank::lot(&id) })?;
     // What goes on is the request as the guardrails left it.
     let redacted = caller.inspect(&request)?;
@@ -119,9 +165,17 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
         let decision = Plan { adjustments, ..Plan::of(&plan, &request, &bounds, id, now_ms) };
         return Ok(Next::Decided(annotate::decided(&decision)));
     }
-    let account = gateway.account(arriving.key);
-    let admitted =
-        account.map(|account| admit(account, &estimate::reservation(&plan, arriving.endpoint, &request.demand()), now_ns)).transpose()?;
+    let admitted = match booked {
+        Some(booked) => Some((booked.booking.clone(), booked.standing)),
+        None => {
+            let ask = estimate::reservation(&plan, arriving.endpoint, &request.demand());
+            match admit(gateway, arriving.key, &ask, now_ns)? {
+                Admitted::Yes(booking, standing) => Some((booking, standing)),
+                Admitted::Unlimited => None,
+                Admitted::Waits(local, standing) => return Ok(Next::Waits(Ticket { now_ns, vitals, ask, local, standing })),
+            }
+        }
+    };
     let (booking, standing) = admitted.unzip();
     // Who is alone is asked whoever else does.
     for _ in 1..plan.candidates.len() {
@@ -140,7 +194,9 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     }
 
     let body = Bare::of(&request, redacted.is_some().then_some(body.len()));
-    let mut handoff = Plan::of(&plan, &request, &bounds, id, now_ms);
+    // No provider is to blame for what the call has waited.
+    let began_ms = if booked.is_some() { host::now_ms() } else { now_ms };
+    let mut handoff = Plan::of(&plan, &request, &bounds, id, began_ms);
     let watch = Watch::of(&caller.workspace.guard, &request);
     handoff.workspace.clone_from(&caller.workspace.id);
     handoff.is_watched = !matches!(watch, Watch::Nothing);
@@ -195,12 +251,45 @@ pub(super) fn send(gateway: &Gateway, arriving: &Arriving, context: u32, body_si
     host::set_headers(Side::Request, headers);
     let class = plan.class.map_or(NONE, TaskClass::name);
     measure::count(Metric::Decisions, &[plan.objective.name(), class, &first.model.id]);
-    measure::tell(Metric::DecisionTime, &[], host::now_ns().saturating_sub(now_ns) / NS_PER_US);
+    measure::tell(Metric::DecisionTime, &[], host::now_ns().saturating_sub(started_ns) / NS_PER_US);
     Ok(Next::Sent(Sent { booking }, watch))
 }
 
-fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, Standing), Rejection> {
-    account.admit(&SharedData, ask, now_ns).map_err(|refused| match refused.refusal {
+/// What the ledger says, and the fleet's service.
+enum Admitted {
+    Unlimited,
+    Yes(Booking, Standing),
+    /// The ledger has room; the service has to be asked.
+    Waits(account::Booking, Standing),
+}
+
+fn admit(gateway: &Gateway, key: KeyIndex, ask: &ledger::Ask, now_ns: u64) -> Result<Admitted, Rejection> {
+    let Some(account) = gateway.account(key) else { return Ok(Admitted::Unlimited) };
+    let (local, standing) = account.admit(&SharedData, ask, now_ns).map_err(|refused| rejection(&refused))?;
+    let Some(fleet) = &gateway.fleet else { return Ok(Admitted::Yes(Booking { local, claims: Vec::new() }, standing)) };
+    match fleet.admit(key, ask, now_ns) {
+        Some(Decision::Admitted(claims)) => Ok(Admitted::Yes(Booking { local, claims }, gateway.tighten(key, standing, None, now_ns))),
+        None => Ok(Admitted::Waits(local, standing)),
+        Some(Decision::Refused(refusal)) => {
+            local.release(&SharedData, now_ns, true);
+            Err(refused(gateway, key, refusal, now_ns))
+        }
+        Some(Decision::Unavailable) => {
+            local.release(&SharedData, now_ns, true);
+            Err(Rejection::limits_unavailable())
+        }
+    }
+}
+
+/// What a caller is told whom a limit of the fleet refuses.
+pub(super) fn refused(gateway: &Gateway, key: KeyIndex, refusal: Refusal, now_ns: u64) -> Rejection {
+    let standing = gateway.account(key).map(|account| account.standing(&SharedData, now_ns)).unwrap_or_default();
+    let standing = gateway.tighten(key, standing, None, now_ns);
+    rejection(&Refused { refusal, standing })
+}
+
+fn rejection(refused: &Refused) -> Rejection {
+    match refused.refusal {
         Refusal::Requests { retry_after_ms } => Rejection::rate_limited("requests", seconds(retry_after_ms)),
         Refusal::Tokens { retry_after_ms } => Rejection::rate_limited("tokens", seconds(retry_after_ms)),
         Refusal::Budget { needed } => {
@@ -214,7 +303,7 @@ fn admit(account: &Account, ask: &ledger::Ask, now_ns: u64) -> Result<(Booking, 
             let reserved = budget.map_or(NanoUsd(0), |budget| budget.reserved);
             Rejection::budget_exceeded(&dollars(needed), &dollars(reserved), spending.unwrap_or_default())
         }
-    })
+    }
 }
 
 /// Whole seconds to wait, so that the time has certainly passed.

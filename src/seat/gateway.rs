@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::fleet::Fleet;
 use super::measure;
 use crate::authenticate::Caller;
 use crate::config::Config;
@@ -10,9 +11,11 @@ use crate::config::Workspace;
 use crate::config::catalog::Deployment;
 use crate::config::policy::Limits;
 use crate::config::workspace::KeyIndex;
+use crate::fleet;
 use crate::host::SharedData;
 use crate::ledger::account::Account;
-use crate::ledger::{Store as _, Terms};
+use crate::ledger::headers::headers;
+use crate::ledger::{Standing, Store as _, Terms};
 use crate::meter::Metric;
 use crate::vitals::{self, Cache, Snapshot, Trial};
 
@@ -24,9 +27,14 @@ pub(super) struct Gateway {
     accounts: Vec<Option<Account>>,
     /// Of the workspaces alone, for gauges: those that something limits.
     limited: Vec<(String, Account)>,
+    /// What counts for all Envoys; none where each counts alone.
+    pub(super) fleet: Option<Fleet>,
     /// What this worker knows of the deployments.
     pub(super) vitals: Cache,
 }
+
+/// How old a gauge may be. Envoy merges its histograms as often.
+pub(super) const GAUGES_MS: u64 = 5_000;
 
 /// A call may outlive its bound by what Envoy needs to end it; afterwards its lease is nobody's.
 const LEASE_SLACK_MS: u64 = 5_000;
@@ -49,7 +57,9 @@ impl Gateway {
         };
         let limited = config.workspaces.iter().filter_map(of_workspace).collect();
         let vitals = Cache::of(&config.catalog);
-        Self { config, accounts, limited, vitals }
+        let idle_ms = if config.label_sets > 0 { GAUGES_MS } else { 0 };
+        let fleet = config.sharing.as_ref().map(|sharing| Fleet::new(sharing, &config.workspaces, idle_ms));
+        Self { config, accounts, limited, fleet, vitals }
     }
 
     /// Who a key is.
@@ -109,6 +119,23 @@ impl Gateway {
     /// The account that a key's calls are booked to.
     pub(super) fn account(&self, key: KeyIndex) -> Option<&Account> {
         self.accounts.get(key.position())?.as_ref()
+    }
+
+    /// Where a key stands with its limits, for headers; nothing if it has none.
+    pub(super) fn standing(&self, key: KeyIndex, now_ns: u64) -> Vec<(&'static str, String)> {
+        let Some(account) = self.account(key) else { return Vec::new() };
+        let standing = account.standing(&SharedData, now_ns);
+        headers(&self.tighten(key, standing, None, now_ns))
+    }
+
+    /// Its counters in the service that counts for all Envoys, if there is one.
+    pub(super) fn fleet_account(&self, key: KeyIndex) -> Option<&fleet::Account> {
+        self.fleet.as_ref()?.account(key).map(Rc::as_ref)
+    }
+
+    /// The tighter of what this Envoy knows and what it has heard of the fleet's service, if there is one.
+    pub(super) fn tighten(&self, key: KeyIndex, standing: Standing, of_key: Option<bool>, now_ns: u64) -> Standing {
+        self.fleet_account(key).map_or(standing, |account| account.tighten(&SharedData, standing, of_key, now_ns))
     }
 }
 

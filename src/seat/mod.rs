@@ -7,6 +7,7 @@
 mod attempt;
 mod dispatch;
 mod entry;
+mod fleet;
 mod gateway;
 mod measure;
 mod measured;

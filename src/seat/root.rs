@@ -7,7 +7,8 @@ use log::error;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::gateway::Gateway;
+use super::fleet::Fleet;
+use super::gateway::{GAUGES_MS, Gateway};
 use super::measure;
 use super::provider::Provider;
 use super::router::Router;
@@ -24,9 +25,6 @@ pub fn root() -> Box<dyn RootContext> {
 struct Root {
     seat: Seat,
 }
-
-/// How old a gauge may be. Envoy merges its histograms as often.
-const GAUGES_MS: u64 = 5_000;
 
 enum Seat {
     Unconfigured,
@@ -58,7 +56,15 @@ impl Root {
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_grpc_call_response(&mut self, number: u32, status: u32, size: usize) {
+        if let Seat::Router(gateway) = &self.seat
+            && let Some(fleet) = &gateway.fleet
+        {
+            fleet.answered(number, status, size);
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
@@ -74,10 +80,13 @@ impl RootContext for Root {
         }
     }
 
-    /// For gauges, always; for an observation that has to wait, once: see [`Notebook`].
+    /// For gauges, always; for an observation that has to wait, once, see [`Notebook`]; for a call that waits, see [`Fleet`].
     fn on_tick(&mut self) {
         match &self.seat {
-            Seat::Router(gateway) => gateway.tell_gauges(host::now_ns(), GAUGES_MS),
+            Seat::Router(gateway) => {
+                gateway.tell_gauges(host::now_ns(), GAUGES_MS);
+                gateway.fleet.iter().for_each(Fleet::tick);
+            }
             Seat::Provider(_, _, notebook) => {
                 host::tick_every(0);
                 notebook.flush(&SharedData, host::now_ms());

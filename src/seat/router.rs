@@ -9,6 +9,7 @@ use proxy_wasm::types::Action;
 
 use super::dispatch::{self, Next, Sent};
 use super::entry::Entry;
+use super::fleet::{Settled, Waiting};
 use super::gateway::Gateway;
 use super::watch::{Step, Watch};
 use super::{JSON, measure, outcome, reject, span};
@@ -18,7 +19,6 @@ use crate::authenticate::authenticate;
 use crate::config::workspace::KeyIndex;
 use crate::handoff::{End, Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
-use crate::ledger::headers::headers;
 use crate::meter::{Ending, Metric, NONE};
 use crate::openai::Endpoint;
 use crate::provider::Class;
@@ -45,6 +45,8 @@ enum Phase {
     Start,
     /// Authenticated; the body is arriving, so many bytes so far.
     Body(Arriving, usize),
+    /// Until the fleet's service has granted what it needs.
+    Waiting(Rc<Waiting>),
     /// With the candidates.
     Sent(Sent, Watch),
     /// The client has all of an answer, whose provider seat has settled everything.
@@ -119,8 +121,7 @@ impl Router {
 
     /// The rate-limit headers as of now.
     fn standing(&self) -> Vec<(&'static str, String)> {
-        let account = self.key.and_then(|key| self.gateway.account(key));
-        account.map_or(Vec::new(), |account| headers(&account.standing(&host::SharedData, host::now_ns())))
+        self.key.map_or(Vec::new(), |key| self.gateway.standing(key, host::now_ns()))
     }
 
     fn begin(&mut self, end_of_stream: bool) -> Result<Action, Rejection> {
@@ -141,7 +142,9 @@ impl Router {
         let endpoint = match entry {
             Entry::Healthz | Entry::Models => return Ok(self.answer(&models::list(catalog, &caller, &vitals()))),
             Entry::Model(id) => return Ok(self.answer(&models::retrieve(catalog, &caller, &id, &vitals())?)),
-            Entry::Usage => return Ok(self.answer(&usage::report(&caller, gateway.account(key), host::now_ns()))),
+            Entry::Usage => {
+                return Ok(self.answer(&usage::report(&caller, gateway.account(key), gateway.fleet_account(key), host::now_ns())));
+            }
             Entry::Call(endpoint) => endpoint,
         };
         if gateway.config.traced {
@@ -158,14 +161,14 @@ impl Router {
         let pass = headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str())).collect();
         let arriving = Arriving { endpoint, key, pass, request_id };
         if end_of_stream {
-            return self.send(&arriving, 0);
+            return self.send(arriving, 0);
         }
         self.phase = Phase::Body(arriving, 0);
         Ok(Action::Pause)
     }
 
-    fn send(&mut self, arriving: &Arriving, body_size: usize) -> Result<Action, Rejection> {
-        Ok(match dispatch::send(&self.gateway, arriving, self.context, body_size)? {
+    fn send(&mut self, arriving: Arriving, body_size: usize) -> Result<Action, Rejection> {
+        Ok(match dispatch::send(&self.gateway, &arriving, self.context, body_size, None)? {
             Next::Sent(sent, watch) => {
                 self.is_watched = !matches!(watch, Watch::Nothing);
                 self.phase = Phase::Sent(sent, watch);
@@ -175,12 +178,32 @@ impl Router {
                 self.ended = Some((Ending::DryRun, None));
                 self.answer(&body)
             }
+            Next::Waits(ticket) => {
+                self.phase = Phase::Waiting(Waiting::begin(&self.gateway, self.context, arriving, body_size, ticket));
+                Action::Pause
+            }
         })
+    }
+
+    /// A call that has waited was decided on while this context was not asked.
+    fn catch_up(&mut self) {
+        let Phase::Waiting(waiting) = &self.phase else { return };
+        match waiting.settled() {
+            Some(Settled::Sent(sent, watch)) => {
+                self.is_watched = !matches!(watch, Watch::Nothing);
+                self.phase = Phase::Sent(sent, watch);
+            }
+            Some(Settled::Refused(ending, code)) => {
+                self.ended = Some((ending, code));
+                self.phase = Phase::Replied;
+            }
+            None => {}
+        }
     }
 
     fn body_complete(&mut self, body_size: usize) -> Action {
         let Phase::Body(arriving, _) = core::mem::replace(&mut self.phase, Phase::Replied) else { return Action::Pause };
-        match self.send(&arriving, body_size) {
+        match self.send(arriving, body_size) {
             Ok(action) => action,
             Err(rejection) => self.refuse(rejection),
         }
@@ -278,7 +301,7 @@ impl Router {
             },
         };
         let trail = match self.phase {
-            Phase::Start | Phase::Body(..) => Trail::default(),
+            Phase::Start | Phase::Body(..) | Phase::Waiting(_) => Trail::default(),
             _ => Trail::decode(host::property(&[key::TRAIL]).as_deref()).unwrap_or_default(),
         };
         let (model, provider) = trail.0.last().map_or((NONE, NONE), |last| (&last.model, &last.provider));
@@ -293,6 +316,7 @@ impl Router {
         match self.phase {
             Phase::Start | Phase::Replied => None,
             Phase::Body(..) => Some(left_or(Ending::InvalidRequest)),
+            Phase::Waiting(_) => Some(left_or(Ending::Failed)),
             Phase::Sent(..) if !self.delivered => Some(left_or(Ending::Failed)),
             Phase::Sent(..) if self.is_watched => Some(left_or(measure::said().unwrap_or(Ending::Failed))),
             // When the client leaves, the provider seat hears of it after this one. Otherwise it has spoken, unless its VM died.
@@ -325,7 +349,7 @@ impl HttpContext for Router {
                 Action::Pause
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Answered | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Waiting(_) | Phase::Answered | Phase::Replied => Action::Pause,
         }
     }
 
@@ -336,11 +360,12 @@ impl HttpContext for Router {
                 self.body_complete(arrived)
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Answered | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Waiting(_) | Phase::Answered | Phase::Replied => Action::Pause,
         }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        self.catch_up();
         self.answer_begins(end_of_stream)
     }
 
@@ -362,6 +387,10 @@ impl HttpContext for Router {
     /// When the client leaves, this comes before the provider seat's last word, and the access log
     /// is written in between.
     fn on_log(&mut self) {
+        self.catch_up();
+        if let Phase::Waiting(waiting) = &self.phase {
+            waiting.leave();
+        }
         if let Phase::Sent(sent, _) = &mut self.phase {
             sent.close(false);
             if let Some(mut trail) = Trail::decode(host::property(&[key::TRAIL]).as_deref()).filter(Trail::pending) {

@@ -71,8 +71,8 @@ HEADERS = [
 ]
 
 USAGE = [
-    usage("its members", "calls", lambda body: set(body) == {"object", "workspace", "key", "requests", "tokens", "budget", "key_limits"}
-          and body["object"] == "usage"),
+    usage("its members", "calls", lambda body: set(body) == {"object", "workspace", "key", "scope", "requests", "tokens", "budget", "key_limits"}
+          and body["object"] == "usage" and body["scope"] == "envoy"),
     usage("the calling workspace and key", "calls", lambda body: body["workspace"].startswith("calls-") and body["key"] == "only"),
     usage("requests", "calls", lambda body: {name: body["requests"][name] for name in ("limit", "burst", "remaining")} == {
         "limit": 2, "burst": BURST, "remaining": 2} and 0 < body["requests"]["reset_seconds"] <= 30, lambda caller: caller.chat()),
@@ -86,7 +86,7 @@ USAGE = [
     Row("usage: the limits of a key", 200, lambda scene: scene.fresh("keyed").call("GET", "/v1/usage", "small"),
         body=lambda body: has(body, "key_limits", "requests", "limit") == 2 and has(body, "key_limits", "tokens", "limit") == 1000),
     Row("usage: of a workspace without limits", 200, lambda scene: scene.get("/v1/usage"), body=lambda body: body == {
-        "object": "usage", "workspace": "acme", "key": "only", "requests": None, "tokens": None, "budget": None, "key_limits": None}),
+        "object": "usage", "workspace": "acme", "key": "only", "scope": "envoy", "requests": None, "tokens": None, "budget": None, "key_limits": None}),
 ]
 
 REFUSALS = [

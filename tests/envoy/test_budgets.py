@@ -290,7 +290,7 @@ def test_usage_shows_everything_of_the_budget(fresh, sim):
     caller.chat()
     usage = caller.settled()
     assert (usage["object"], usage["workspace"], usage["key"]) == ("usage", caller.workspace, "only")
-    assert set(usage) == {"object", "workspace", "key", "requests", "tokens", "budget", "key_limits"}
+    assert set(usage) == {"object", "workspace", "key", "scope", "requests", "tokens", "budget", "key_limits"}
     assert usage["budget"] == {
         "period": "total", "limit_usd": 1000, "spent_usd": cost(**PLAIN), "reserved_usd": 0,
         "remaining_usd": 1000 - cost(**PLAIN), "resets_at": None}

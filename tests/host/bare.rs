@@ -51,6 +51,11 @@ impl Bare {
         (pieces, effects())
     }
 
+    /// What was held back goes on, as the filter has asked for outside of a callback of this context.
+    pub fn resume(&mut self, way: Way) -> Vec<Piece> {
+        if way == Way::Request { self.request.resume() } else { self.response.resume() }
+    }
+
     /// Sets one of Envoy's properties.
     pub fn property(&self, path: &'static str, value: Vec<u8>) {
         vm(|vm| vm.streams.get_mut(&self.id).expect("the context is alive").properties.insert(path, value));

@@ -29,7 +29,7 @@ pub use bare::Bare;
 pub use headers::Headers;
 pub use lane::{Piece, Way};
 pub use message::{Answer, End, Finish, Leaves, Received, Reply, Request};
-pub use vm::Effect;
+pub use vm::{Effect, effects};
 
 use vm::{enter, initialize, vm};
 
@@ -38,6 +38,8 @@ unsafe extern "C" {
     safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
     safe fn proxy_on_tick(context: u32);
     safe fn proxy_on_configure(context: u32, size: usize) -> bool;
+    safe fn proxy_on_grpc_receive(context: u32, number: u32, size: usize);
+    safe fn proxy_on_grpc_close(context: u32, number: u32, status: u32);
 }
 
 /// The key of the workspace `acme` in every test document.
@@ -86,6 +88,27 @@ pub fn log() -> Vec<String> {
 /// Milliseconds since 1970 on the filter's clock.
 pub fn now_ms() -> u64 {
     vm(|vm| vm.now / 1_000_000)
+}
+
+/// Whether services can be reached from now on.
+pub fn reach_services(reachable: bool) {
+    vm(|vm| vm.reachable = reachable);
+}
+
+/// Messages that were sent to services; the number of each is its position, from 1.
+pub fn asked() -> Vec<Vec<u8>> {
+    vm(|vm| vm.asked.clone())
+}
+
+/// A service answers a message, or the call to it ends with a status.
+pub fn service_answers(number: u32, answer: Result<&[u8], u32>) {
+    match answer {
+        Ok(answer) => {
+            vm(|vm| vm.answer = answer.to_vec());
+            enter(0, "on_grpc_receive", |id| proxy_on_grpc_receive(id, number, answer.len()));
+        }
+        Err(status) => enter(0, "on_grpc_close", |id| proxy_on_grpc_close(id, number, status)),
+    }
 }
 
 /// Forgets what the seats share: Envoy has been restarted.

@@ -38,6 +38,12 @@ pub struct Vm {
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     /// Metrics; the id is the position.
     pub metrics: Vec<(MetricType, Vec<u8>, u64)>,
+    /// Requests to services that cannot be sent are refused at once; with this they can.
+    pub reachable: bool,
+    /// Messages sent to services; the number of each is its position, from 1.
+    pub asked: Vec<Vec<u8>>,
+    /// What a service has answered, while the filter is told.
+    pub answer: Vec<u8>,
     /// Milliseconds between the ticks each root context asked for, by its id; not there if it wants none.
     pub ticks: BTreeMap<u32, u32>,
     /// The root context of each HTTP context.
@@ -61,6 +67,9 @@ impl Default for Vm {
             plugin_configuration: Vec::new(),
             shared: BTreeMap::new(),
             metrics: Vec::new(),
+            reachable: false,
+            asked: Vec::new(),
+            answer: Vec::new(),
             ticks: BTreeMap::new(),
             roots: BTreeMap::new(),
             active: 0,
@@ -90,6 +99,7 @@ impl Vm {
             BufferType::PluginConfiguration => Some(&mut self.plugin_configuration),
             BufferType::HttpRequestBody => self.stream()?.body[0].as_mut(),
             BufferType::HttpResponseBody => self.stream()?.body[1].as_mut(),
+            BufferType::GrpcReceiveBuffer => Some(&mut self.answer),
             _ => None,
         }
     }

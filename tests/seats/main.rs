@@ -10,6 +10,7 @@ mod anthropic;
 mod configuration;
 mod failover;
 mod fixture;
+mod fleet;
 mod health;
 mod hostile;
 mod lifecycle;

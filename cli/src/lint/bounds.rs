@@ -110,6 +110,29 @@ pub(super) fn keys(policy: &Policy<'_>) -> Vec<Finding> {
     policy.document.workspaces.iter().enumerate().flat_map(of_workspace).collect()
 }
 
+/// Bursts that a service for the fleet, which counts minutes, does not let through.
+pub(super) fn bursts(policy: &Policy<'_>) -> Vec<Finding> {
+    if policy.config.sharing.is_none() {
+        return Vec::new();
+    }
+    let finding = |path: String, limits: Option<&Limits>| {
+        let (rate, burst) = (limits?.requests_per_minute?, limits?.burst?);
+        (burst > rate).then(|| Finding {
+            rule: Rule::BurstAboveFleet,
+            path: format!("{path}.limits.burst"),
+            what: format!("{burst} calls at once, of {rate} per minute"),
+            why: format!("with `limits.scope: fleet` no minute of the clock has more than {rate}, so that such a burst is cut"),
+            advice: format!("lower it to {rate} at most, or raise requests_per_minute"),
+        })
+    };
+    let of = |(w, workspace): (usize, &Workspace)| -> Vec<Finding> {
+        let own = finding(format!("workspaces[{w}]"), workspace.limits.as_ref());
+        let keys = workspace.keys.iter().enumerate();
+        own.into_iter().chain(keys.filter_map(|(k, key)| finding(format!("workspaces[{w}].keys[{k}]"), key.limits.as_ref()))).collect()
+    };
+    policy.document.workspaces.iter().enumerate().flat_map(of).collect()
+}
+
 /// What is written; the burst of a workspace is as large as its rate unless it is.
 fn figures(limits: Option<&Limits>, burst: impl Fn(&Limits) -> Option<u64>) -> [(&'static str, Option<u64>); 3] {
     [

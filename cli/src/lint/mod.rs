@@ -33,6 +33,7 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         bounds::budgets,
         bounds::tokens,
         bounds::keys,
+        bounds::bursts,
         timeout::order,
     ];
     rules.iter().flat_map(|rule| rule(&policy)).collect()

@@ -18,6 +18,7 @@ pub(crate) mod kubernetes;
 mod listener;
 mod local_reply;
 mod overload;
+pub(crate) mod ratelimit;
 mod route;
 mod seat;
 mod stats;
@@ -89,6 +90,7 @@ fn clusters(document: &Document, config: &Config, places: &Places<'_>) -> Result
     if let Some(traces) = &document.telemetry.traces {
         clusters.push(tracing::collector(traces, places)?);
     }
+    clusters.extend(config.sharing.as_ref().map(|sharing| ratelimit::cluster(sharing, places)));
     Ok(clusters)
 }
 

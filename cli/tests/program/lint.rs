@@ -46,6 +46,9 @@ const WITH_ALL: (&str, &str) = (
     "workspaces:\n  - {id: all, keys: [{id: k, sha256: 1a11111111111111111111111111111111111111111111111111111111111111}], models: [\"*\"]}\n",
 );
 
+/// A service that counts for all Envoys.
+const FLEET: (&str, &str) = ("workspaces:\n", "limits: {scope: fleet, service: {address: ratelimit, port: 8081}}\nworkspaces:\n");
+
 /// A row: its name, what it changes in the demo, and every finding.
 type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)]);
 
@@ -182,6 +185,13 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
             ],
         ),
         ("a key as its workspace", &[("16cff69eec}", "16cff69eec, limits: {requests_per_minute: 600, tokens_per_minute: 400000}}")], &[]),
+        (
+            "more at once than a fleet may make in a minute",
+            &[FLEET, ("requests_per_minute: 600", "requests_per_minute: 600, burst: 601")],
+            &[("burst-above-fleet", "workspaces[0].limits.burst")],
+        ),
+        ("as much at once", &[FLEET, ("requests_per_minute: 600", "requests_per_minute: 600, burst: 600")], &[]),
+        ("more at once in one Envoy", &[("requests_per_minute: 600", "requests_per_minute: 600, burst: 601")], &[]),
         (
             "no time for a second stream",
             &[("total_timeout_ms: 60000", "total_timeout_ms: 5000")],

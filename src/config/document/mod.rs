@@ -4,6 +4,7 @@
 mod auth;
 mod catalog;
 mod preference;
+mod sharing;
 mod telemetry;
 mod workspace;
 
@@ -17,6 +18,7 @@ use crate::json_path::path_at;
 pub use auth::{Auth, Aws, AwsKeys, Oauth2};
 pub use catalog::{Deployment, HttpVersion, KeySource, Kind, Latency, Model, PerMillion, Price, Provider};
 pub use preference::{Preferences, QualityPerDollar};
+pub use sharing::{Lease, OnUnavailable, Scope, Service, Sharing};
 pub use telemetry::{Metrics, Otlp, Scrape, Telemetry, Traces};
 pub use workspace::{Bounds, Budget, Guardrail, Key, Limits, Period, Workspace};
 
@@ -40,6 +42,9 @@ pub struct Document {
     /// What the operator can see of the calls.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// For whom limits and budgets hold.
+    #[serde(default, skip_serializing_if = "Sharing::is_alone")]
+    pub limits: Sharing,
     /// Who may call.
     pub workspaces: Vec<Workspace>,
 }

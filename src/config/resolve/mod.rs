@@ -3,6 +3,7 @@
 mod catalog;
 mod policy;
 mod preference;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -27,7 +28,8 @@ pub(super) fn config(document: &Document) -> Checked<Config> {
         return err("listen.max_request_bytes", format!("from 1024 to {MAX_REQUEST_BYTES}"));
     }
     let traced = traces::traced(&document.telemetry)?;
-    Ok(Config { catalog, workspaces, routing, max_request_bytes, label_sets, traced })
+    let sharing = sharing::sharing(&document.limits, &workspaces)?;
+    Ok(Config { catalog, workspaces, routing, sharing, max_request_bytes, label_sets, traced })
 }
 
 /// A VM traps near 1 GiB and holds several copies of a body while it translates.

@@ -56,6 +56,15 @@ fn with(pointer: &str, value: &Value) -> Value {
     document
 }
 
+/// The section `limits` with a service and more members.
+fn fleet(address: &str, port: u16, more: Value) -> Value {
+    let mut limits = json!({"scope": "fleet", "service": {"address": address, "port": port}});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        limits[name] = value.clone();
+    }
+    limits
+}
+
 fn key(document: &Value, digit: u8) -> (Config, crate::config::Key) {
     let config = resolved(document).unwrap_or_else(|error| panic!("{error}"));
     let (_, index) = config.workspaces.find(&[digit << 4 | digit; 32]).expect("the key");
@@ -161,6 +170,16 @@ fn a_refusal_names_the_place_and_says_what_would_be_right() {
         (workspace, "/guardrails/1/limit/tokens", json!(9), "workspaces[0].guardrails[1].limit.tokens", "unknown field"),
         (workspace, "/guardrails/1/action", json!("redact"), "workspaces[0].guardrails[1].limit", "action: block"),
         (workspace, "/guardrails/1/on", json!(["input", "output"]), "workspaces[0].guardrails[1].limit", "on: [input]"),
+        // What a service counts for the fleet.
+        ("", "/limits", json!({"scope": "all"}), "limits.scope", "expected `envoy` or `fleet`"),
+        ("", "/limits", json!({"scope": "fleet"}), "limits.service", "needed with `scope: fleet`"),
+        ("", "/limits", json!({"service": {"address": "a", "port": 1}}), "limits.service", "only with `scope: fleet`"),
+        ("", "/limits", fleet("a b", 1, json!({})), "limits.service.address", "neither a host name nor an IP address"),
+        ("", "/limits", fleet("a/b", 1, json!({})), "limits.service.address", "neither a host name nor an IP address"),
+        ("", "/limits", fleet("::1", 0, json!({})), "limits.service.port", "from 1 to 65535"),
+        ("", "/limits", fleet("a", 1, json!({"timeout_ms": 9})), "limits.timeout_ms", "from 10 to 10000"),
+        ("", "/limits", fleet("a", 1, json!({"lease": {"share": 0.6}})), "limits.lease.share", "from 0.001 to 0.5"),
+        ("", "/limits", fleet("a", 1, json!({"domain": "a b"})), "limits.domain", "letters, digits"),
     ];
     resolved(&document()).unwrap_or_else(|error| panic!("the document itself: {error}"));
     for (parent, name, value, path, message) in cases {
@@ -169,6 +188,25 @@ fn a_refusal_names_the_place_and_says_what_would_be_right() {
         assert_eq!(error.path, path, "{pointer} = {value}: {error}");
         assert!(error.message.contains(message), "{pointer} = {value}: {error}");
     }
+}
+
+#[test]
+fn a_service_counts_for_the_fleet_what_its_protocol_can_count() {
+    let with_budget = |usd: f64, address: &str| {
+        let mut document = with("/workspaces/0/budget/usd", &json!(usd));
+        document["limits"] = fleet(address, 8081, json!({}));
+        resolved(&document)
+    };
+    for (address, authority) in [("ratelimit.internal", "ratelimit.internal:8081"), ("10.0.0.7", "10.0.0.7:8081"), ("::1", "[::1]:8081")] {
+        let sharing = with_budget(429_496.729_5, address).expect("accepted").sharing.expect("a service");
+        assert_eq!((sharing.endpoint.authority.as_str(), sharing.domain.as_str(), sharing.deny), (authority, "neural-router", false));
+    }
+    for usd in [429_496.729_6, 0.00009] {
+        let error = with_budget(usd, "a").expect_err("refused");
+        assert_eq!(error.path, "workspaces[0].budget.usd", "{usd}");
+        assert!(error.message.contains("0.0001 to 429496.7295"), "{error}");
+    }
+    assert!(resolved(&document()).expect("accepted").sharing.is_none());
 }
 
 #[test]
