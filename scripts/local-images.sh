@@ -5,6 +5,9 @@
 #                                   with the Envoy of the PyPI package and the same entry point
 #   neural-router:local             a Debian root file system with the programs and the filter of target/, as built
 #                                   here; where those do not run in it, docker/Dockerfile, which builds from source
+#   redis:7                         pulled; where no registry answers, Debian's redis-server
+#   quay.io/kuadrant/limitador:…    pulled; where no registry answers, nr-ratelimit of tests/ratelimit, which takes the
+#                                   same command line
 #
 # Run it after `make build`. Safe to run again: images that are current are kept.
 
@@ -14,6 +17,8 @@
 ENVOY_IMAGE=envoyproxy/envoy:v1.40-latest
 OUR_IMAGE=neural-router:local
 DEBIAN_IMAGE=debian:bookworm-slim
+REDIS_IMAGE=redis:7
+LIMITADOR_IMAGE=quay.io/kuadrant/limitador:v1.6.0
 LOCAL_BASE=neural-router-base:local
 # What an image was made from is kept in a label of it, so that it is current exactly when the label is.
 LABEL=neural-router.made-from
@@ -126,9 +131,62 @@ our_image() {
   fi
 }
 
+# public IMAGE: whether it is here or can be had. A registry that did not give Envoy's image is not asked again.
+public() { [ -z "$(made_from "$1")" ] && { present "$1" || { [ -z "$(made_from "$ENVOY_IMAGE")" ] && pulled "$1"; }; }; }
+
+# stage PROGRAM FOLDER NAME puts the program there, with the libraries that a base of this machine's release lacks.
+stage() {
+  mkdir -p "$2/usr/local/bin"
+  cp -L "$1" "$2/usr/local/bin/$3"
+  ldd "$1" | awk '$3 ~ /^\// { print $3 }' | { grep -vE '/(libc|libm|libdl|libpthread|librt|libgcc_s)\.so' || true; } |
+    while read -r library; do
+      # /lib is a link into /usr, there as here.
+      local folder
+      folder=$2$(realpath "$(dirname "$library")")
+      mkdir -p "$folder"
+      cp -L "$library" "$folder/"
+    done
+}
+
+redis_image() {
+  if public "$REDIS_IMAGE"; then
+    say "$REDIS_IMAGE: the public image"
+    return
+  fi
+  scripts/tools.sh redis
+  local label staged=$WORK/redis
+  stage "$(type -P redis-server)" "$staged" redis-server
+  stage "$(type -P redis-cli)" "$staged" redis-cli
+  mkdir -p "$staged/data"
+  label=$(cat "$staged"/usr/local/bin/* | sha256 -)
+  if [ "$(made_from "$REDIS_IMAGE")" != "$label" ]; then
+    local_base
+    assemble "$LOCAL_BASE" "$REDIS_IMAGE" "$label" "$staged" 'WORKDIR /data' 'CMD ["redis-server"]' 'EXPOSE 6379'
+  fi
+  say "$REDIS_IMAGE: made here from Debian's $(redis-server --version | grep -o 'v=[0-9.]*')"
+}
+
+limitador_image() {
+  if public "$LIMITADOR_IMAGE"; then
+    say "$LIMITADOR_IMAGE: the public image"
+    return
+  fi
+  scripts/build-ratelimit.sh
+  local label staged=$WORK/limitador
+  stage target/debug/nr-ratelimit "$staged" limitador-server
+  label=$(sha256 "$staged/usr/local/bin/limitador-server")
+  if [ "$(made_from "$LIMITADOR_IMAGE")" != "$label" ]; then
+    local_base
+    assemble "$LOCAL_BASE" "$LIMITADOR_IMAGE" "$label" "$staged" 'CMD ["limitador-server"]' 'EXPOSE 8080 8081'
+  fi
+  say "$LIMITADOR_IMAGE: made here from tests/ratelimit"
+}
+
 mkdir -p "$TOOLS"
 WHY_NOT=
 WORK=$(mktemp -d "$TOOLS/images.XXXXXX")
 trap 'rm -rf "$WORK" 2>/dev/null || as_root rm -rf "$WORK"' EXIT
 envoy_image
 our_image
+redis_image
+limitador_image

@@ -29,11 +29,11 @@ say "Docker engine $engine, client: $("${compose[@]}" version --short)"
 [ -x "$VENV/bin/python" ] || scripts/tools.sh python
 scripts/local-images.sh
 
-read -r NR_PORT NR_ADMIN_PORT NR_CONTROL_PORT < <("$VENV/bin/python" -c '
+read -r NR_PORT NR_ADMIN_PORT NR_CONTROL_PORT NR_FLEET_1_PORT NR_FLEET_2_PORT < <("$VENV/bin/python" -c '
 import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
 print(*(s.getsockname()[1] for s in sockets))')
-export NR_PORT NR_ADMIN_PORT NR_CONTROL_PORT
+export NR_PORT NR_ADMIN_PORT NR_CONTROL_PORT NR_FLEET_1_PORT NR_FLEET_2_PORT
 export COMPOSE_PROJECT_NAME=neural-router-test-$$
 
 down() {
@@ -52,6 +52,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 "${compose[@]}" up --detach --no-build
+started=$(docker ps --all --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
+  --format '{{.Label "com.docker.compose.service"}}' | sort | tr '\n' ' ')
+[ "$started" = "config envoy simulator " ] || fail "without a profile these are up: $started"
+# From here on every command, the one that takes all down as well, knows of the profile.
+export COMPOSE_PROFILES=fleet
+"${compose[@]}" up --detach --no-build envoy-1 envoy-2
 # pytest reads the logs through this.
 export NR_COMPOSE="${compose[*]}"
 "$VENV/bin/python" -m pytest tests/compose

@@ -14,6 +14,7 @@ suite "fuzz" scripts/fuzz.sh 10
 suite "vendors' SDKs" "$VENV/bin/python" -m pytest tests/sdk -q
 suite "tests on real Envoy" "$VENV/bin/python" -m pytest tests/envoy --durations=5
 suite "release" "$VENV/bin/python" -m pytest tests/release -q
+suite "tests of a fleet" scripts/test-fleet.sh
 suite "compose test" scripts/test-compose.sh
 
 verdict "$began"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and says which way it took. Safe to run again: what is there is kept.
 #
-#   scripts/tools.sh [wasm|wasm-opt|python|envoy|skopeo|registry|prometheus|lint]…      default: all but lint
+#   scripts/tools.sh [wasm|wasm-opt|python|envoy|skopeo|registry|prometheus|redis|openssl|lint]…      default: all but lint
 #
 # NR_WASM_TOOLCHAIN=installed|debian   force the compiler for the filter
 # ENVOY_BIN=/path/to/envoy             use this Envoy 1.40
@@ -128,6 +128,21 @@ tool_prometheus() {
   say "Prometheus: $(promtool --version 2>&1 | sed -n 's/^promtool, version \([^ ]*\).*/\1/p')"
 }
 
+# The counters of fleet-wide limits. The tests start their own; what the package starts is left alone.
+tool_redis() {
+  have redis-server && have redis-cli || apt_install redis-server || fail "redis-server is missing and $WHY_NOT: install Redis 7"
+  say "Redis: $(type -P redis-server) ($(redis-server --version | grep -o 'v=[0-9.]*'))"
+}
+
+# limitador's client of Redis links OpenSSL, whose headers are wanted to build tests/ratelimit. macOS has its own.
+tool_openssl() {
+  if [ "$(uname)" = Darwin ] || { have pkg-config && pkg-config --exists openssl; } || apt_install pkg-config libssl-dev; then
+    say "OpenSSL: $(pkg-config --modversion openssl 2>/dev/null || say "the system's")"
+  else
+    fail "OpenSSL's headers are missing and $WHY_NOT: install libssl-dev and pkg-config"
+  fi
+}
+
 tool_lint() {
   need_rust
   if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
@@ -153,7 +168,7 @@ if have flock; then
   flock 9
 fi
 WHY_NOT=
-[ $# -gt 0 ] || set -- wasm wasm-opt python envoy skopeo registry prometheus
+[ $# -gt 0 ] || set -- wasm wasm-opt python envoy skopeo registry prometheus redis openssl
 for tool in "$@"; do
   case $tool in
   wasm) tool_wasm ;;
@@ -163,7 +178,9 @@ for tool in "$@"; do
   skopeo) tool_skopeo ;;
   registry) tool_registry ;;
   prometheus) tool_prometheus ;;
+  redis) tool_redis ;;
+  openssl) tool_openssl ;;
   lint) tool_lint ;;
-  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy, skopeo, registry, prometheus or lint" ;;
+  *) fail "unknown tool \"$tool\": wasm, wasm-opt, python, envoy, skopeo, registry, prometheus, redis, openssl or lint" ;;
   esac
 done

@@ -4,6 +4,8 @@ import os
 import shlex
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -23,10 +25,10 @@ def loopback(variable: str, **more) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{os.environ[variable]}", timeout=20, trust_env=False, **more)
 
 
-@pytest.fixture(scope="session")
-def gateway():
-    """The gateway, once it answers `/healthz`; its calls carry the demo's key."""
-    with loopback("NR_PORT", headers={"authorization": f"Bearer {DEMO_KEY}"}) as client:
+@contextmanager
+def ready(variable: str) -> Iterator[httpx.Client]:
+    """A gateway, once it answers `/healthz`; its calls carry the demo's key."""
+    with loopback(variable, headers={"authorization": f"Bearer {DEMO_KEY}"}) as client:
         end = time.monotonic() + READY_WITHIN_S
         while True:
             try:
@@ -39,6 +41,20 @@ def gateway():
             assert time.monotonic() < end, f"the gateway was not ready within {READY_WITHIN_S} s: {seen}"
             time.sleep(0.1)
         yield client
+
+
+@pytest.fixture(scope="session")
+def gateway():
+    """The gateway of the demo."""
+    with ready("NR_PORT") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def fleet():
+    """The two gateways of the profile `fleet`."""
+    with ready("NR_FLEET_1_PORT") as first, ready("NR_FLEET_2_PORT") as second:
+        yield first, second
 
 
 @pytest.fixture

@@ -77,9 +77,14 @@ def chat(port: int, key: str, body: bytes, headers: tuple[bytes, ...] = ()) -> b
         b"content-type: application/json", b"content-length: %d" % len(body), *headers, b"", body])
 
 
-def run(port: int, calls: int, call: Callable[[int], Call], connections: int = 64, waiting: float = 0.003) -> Outcome:
-    """Makes so many calls, of which the n-th is `call(n)`; a client that leaves `WAITING` does so after `waiting` seconds."""
-    load = _Load(port, calls, call, waiting)
+def run(at: int | list[tuple[str, int]], calls: int, call: Callable[[int], Call], connections: int = 64,
+        waiting: float = 0.003) -> Outcome:
+    """Makes so many calls, of which the n-th is `call(n)`; a client that leaves `WAITING` does so after `waiting` seconds.
+
+    `at` is a port of this machine, or several addresses, which take turns with the connections. A connection that is
+    refused counts as torn, and the next address is tried.
+    """
+    load = _Load([("127.0.0.1", at)] if isinstance(at, int) else at, calls, call, waiting)
     try:
         return load.run(connections)
     finally:
@@ -97,8 +102,9 @@ class _Connection:
 
 
 class _Load:
-    def __init__(self, port: int, calls: int, call: Callable[[int], Call], waiting: float):
-        self.port, self.calls, self.call, self.waiting = port, calls, call, waiting
+    def __init__(self, addresses: list[tuple[str, int]], calls: int, call: Callable[[int], Call], waiting: float):
+        self.addresses, self.calls, self.call, self.waiting = addresses, calls, call, waiting
+        self.turn = 0
         self.next, self.open = 0, {}
         self.epoll = select.epoll()
         self.leaving: list[tuple[float, int, int]] = []
@@ -132,12 +138,26 @@ class _Load:
         self.epoll.close()
 
     def connect(self) -> _Connection:
-        sock = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        sock = self.reach()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = _Connection(sock)
         self.open[sock.fileno()] = connection
         self.epoll.register(sock.fileno(), select.EPOLLIN)
         return connection
+
+    def reach(self) -> socket.socket:
+        """A connection to the first address, from the one whose turn it is, that takes one."""
+        for _ in self.addresses[1:]:
+            try:
+                return self.dial()
+            except ConnectionRefusedError:
+                self.outcome.torn += 1
+        return self.dial()
+
+    def dial(self) -> socket.socket:
+        """A connection to the address whose turn it is."""
+        self.turn += 1
+        return socket.create_connection(self.addresses[self.turn % len(self.addresses)], PATIENCE)
 
     def ask(self, connection: _Connection) -> None:
         """The next call on this connection; closes it when there is none."""
