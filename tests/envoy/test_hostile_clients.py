@@ -92,7 +92,7 @@ def test_headers_that_never_end_are_answered_when_the_time_is_up(small, sim, ope
     for conn in slow:
         answer = conn.recv(10_000)
         assert answer.startswith(b"HTTP/1.1 408") and b'"code":"request_timeout"' in answer, answer
-    assert SECONDS <= time.monotonic() - started < 10
+    assert SECONDS - 0.02 <= time.monotonic() - started < 10
     assert all(closed(conn) for conn in slow)
 
 
@@ -101,7 +101,8 @@ def test_a_body_that_never_ends_is_answered_when_the_time_is_up(small, sim):
             b"\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"]
     answer = small.gateway.raw(b"".join(head))
     assert_error(answer, 408, "invalid_request", "request_timeout")
-    assert answer.seconds >= SECONDS and sim.requests("openai") == []
+    # Envoy's timers are up to a few milliseconds early by our clock.
+    assert answer.seconds >= SECONDS - 0.02 and sim.requests("openai") == []
 
 
 def start(conn: socket.socket) -> h2.connection.H2Connection:
