@@ -116,6 +116,10 @@ fn bootstrap(plan: &Plan, ports: Ports) -> Result<Value, String> {
     let module = plan.decides.display().to_string();
     let place = rendered.pointer_mut(&format!("{ROUTER}/vm_config/code/local/filename"));
     *place.ok_or("`nr render envoy` has put no module into the listener")? = module.into();
+    // It reads a clock of its own, which the filter may not.
+    if let Some(plugin) = rendered.pointer_mut(ROUTER).and_then(Value::as_object_mut) {
+        plugin.remove("capability_restriction_config");
+    }
     Ok(rendered)
 }
 
