@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from programs import family
+
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 MARK = "\x1e"
 
@@ -85,26 +87,14 @@ class Shell:
     def end(self) -> None:
         """Ends the shell and everything it started."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in self._session():
+            for pid in family(self.process.pid):
                 try:
                     os.kill(pid, number)
                 except ProcessLookupError:
                     pass
             limit = time.monotonic() + 10
-            while self._session() and time.monotonic() < limit:
+            while family(self.process.pid) and time.monotonic() < limit:
                 self.process.poll()
                 time.sleep(0.05)
         self.process.stdin.close()
         self.process.wait(5)
-
-    def _session(self) -> list[int]:
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                    found.append(int(entry.name))
-        return found

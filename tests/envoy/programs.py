@@ -109,6 +109,21 @@ def answers(url: str) -> bool:
         return False
 
 
+def family(session: int) -> list[int]:
+    """The living processes of a session."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            members.append(int(entry.name))
+    return members
+
+
 class Child:
     """A program in a session of its own, its two outputs in files."""
 
@@ -147,17 +162,7 @@ class Child:
 
     def family(self) -> list[int]:
         """The living processes of the session: the program and all it started."""
-        members = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                members.append(int(entry.name))
-        return members
+        return family(self.process.pid)
 
     def stop(self, seconds: float = 10.0) -> int:
         """SIGTERM, then SIGKILL to whatever is left of the family. Returns the exit status."""
