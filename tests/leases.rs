@@ -165,6 +165,19 @@ fn tokens_are_held_to_what_calls_really_used() {
 }
 
 #[test]
+fn a_call_of_more_tokens_than_a_minute_has_may_have_the_minute_for_itself() {
+    for like in BOTH {
+        let large = Ask { tokens: 25_000, cost: NanoUsd(0) };
+        let mut alone = world(like, 10_000, &tokens(10_000), false);
+        assert_eq!(admitted(&calls(&mut alone, 1, large)), 1, "{like:?}: nothing else is counted");
+        assert_eq!(admitted(&calls(&mut alone, 3, large)), 0, "{like:?}: now something is");
+        let mut shared = world(like, 10_000, &tokens(10_000), false);
+        assert_eq!(admitted(&calls(&mut shared, 1, one())), 1, "{like:?}");
+        assert_eq!(admitted(&calls(&mut shared, 3, Ask { tokens: 25_000, cost: NanoUsd(0) })), 0, "{like:?}: another Envoy's call counts");
+    }
+}
+
+#[test]
 fn what_calls_use_beyond_their_estimates_is_told_the_service_even_if_no_other_call_comes() {
     for like in BOTH {
         let mut world = world(like, 100_000, &tokens(100_000), false);

@@ -55,7 +55,7 @@ impl Account {
     pub(super) fn take(&self, store: &dyn Store, ask: &Ask, now_ns: u64) -> Taking {
         let (mut claims, mut ahead) = (Vec::with_capacity(self.counters.len()), Vec::new());
         for counter in &self.counters {
-            match counter.take(store, amount(counter.kind, ask), now_ns) {
+            match counter.take(store, counter.amount(ask), now_ns) {
                 Take::Taken { claim, ahead: more } => {
                     claims.push(claim);
                     ahead.extend(more.then(|| Rc::clone(counter)));
@@ -74,12 +74,12 @@ impl Account {
 
     /// Sets aside in every counter, whether it fits or not.
     pub(super) fn take_anyway(&self, store: &dyn Store, ask: &Ask, now_ns: u64) -> Vec<Claim> {
-        self.counters.iter().map(|counter| counter.take_anyway(store, amount(counter.kind, ask), now_ns)).collect()
+        self.counters.iter().map(|counter| counter.take_anyway(store, counter.amount(ask), now_ns)).collect()
     }
 
     /// While one counter is short another may refuse: then there is nothing to wait for.
     fn any_refusal(&self, store: &dyn Store, ask: &Ask, now_ns: u64) -> Option<Refusal> {
-        let refuses = |counter: &&Rc<Counter>| counter.refuses(store, amount(counter.kind, ask), now_ns);
+        let refuses = |counter: &&Rc<Counter>| counter.refuses(store, counter.amount(ask), now_ns);
         self.counters.iter().find(refuses).map(|counter| refusal(counter, ask, now_ns))
     }
 
@@ -108,15 +108,6 @@ impl Account {
     /// A refusal with where the scopes stand.
     pub fn refused(&self, store: &dyn Store, refusal: Refusal, standing: Standing, now_ns: u64) -> Refused {
         Refused { refusal, standing: self.tighten(store, standing, None, now_ns) }
-    }
-}
-
-/// What a call asks of a counter.
-pub(super) fn amount(kind: Kind, ask: &Ask) -> u64 {
-    match kind {
-        Kind::Requests => 1,
-        Kind::Tokens => ask.tokens,
-        Kind::Budget => ask.cost.0,
     }
 }
 

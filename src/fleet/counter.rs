@@ -7,7 +7,7 @@ use super::message;
 use super::record::{Answer, Asked, Fit, Purpose, Record, Terms};
 use super::window::Window;
 use crate::config::sharing::{Counted, Kind, Sharing};
-use crate::ledger::Store;
+use crate::ledger::{Ask, Store};
 
 /// A counter.
 #[derive(Debug)]
@@ -61,6 +61,15 @@ impl Counter {
             terms,
             of_key: scope.contains('/'),
             seen_ns: Cell::new(0),
+        }
+    }
+
+    /// What a call asks of it. As in the ledger, a call of more tokens than a minute has may have the minute for itself.
+    pub(super) fn amount(&self, ask: &Ask) -> u64 {
+        match self.kind {
+            Kind::Requests => 1,
+            Kind::Tokens => ask.tokens.min(self.terms.limit),
+            Kind::Budget => ask.cost.0,
         }
     }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::account::{Account, Taking, amount};
+use super::account::{Account, Taking};
 use super::counter::{Claim, Counter};
 use super::health::{self, Health};
 use super::message;
@@ -264,7 +264,7 @@ impl<T: Caller> Desk<T> {
         let mut wishes: Vec<(Rc<Counter>, u64, u64)> = Vec::new();
         for waiting in &self.waiting {
             for counter in &waiting.account.counters {
-                let amount = amount(counter.kind, &waiting.ask);
+                let amount = counter.amount(&waiting.ask);
                 match wishes.iter_mut().find(|(other, ..)| Rc::ptr_eq(other, counter)) {
                     Some((_, _, all)) => *all = all.saturating_add(amount),
                     None => wishes.push((Rc::clone(counter), amount, amount)),

@@ -18,13 +18,13 @@ def mortal(wasm: bytes, callback: str, calls: int) -> bytes:
     """The module with this exported callback trapping at the n-th call."""
     sections = _sections(wasm)
     content = dict(sections)
-    imported, at = _unsigned(content[IMPORTS], 0)
+    imported, at = unsigned(content[IMPORTS], 0)
     assert all(kind == 0 for kind in _import_kinds(content[IMPORTS], at, imported)), "something else than functions is imported"
     export = wasm_name(callback) + b"\x00"
-    original, _ = _unsigned(content[EXPORTS], content[EXPORTS].index(export) + len(export))
+    original, _ = unsigned(content[EXPORTS], content[EXPORTS].index(export) + len(export))
     kinds = _numbers(content[FUNCTIONS])
     kind = kinds[original - imported]
-    counter, _ = _unsigned(content[GLOBALS], 0)
+    counter, _ = unsigned(content[GLOBALS], 0)
     wrapper = imported + len(kinds)
     body = b"".join([
         b"\x00",  # no locals
@@ -47,7 +47,7 @@ def _sections(wasm: bytes) -> list[tuple[int, bytes]]:
     assert wasm.startswith(b"\x00asm\x01\x00\x00\x00")
     found, at = [], 8
     while at < len(wasm):
-        size, start = _unsigned(wasm, at + 1)
+        size, start = unsigned(wasm, at + 1)
         found.append((wasm[at], wasm[start:start + size]))
         at = start + size
     return found
@@ -56,37 +56,37 @@ def _sections(wasm: bytes) -> list[tuple[int, bytes]]:
 def _import_kinds(content: bytes, at: int, count: int):
     for _ in range(count):
         for _ in range(2):  # module and name
-            size, at = _unsigned(content, at)
+            size, at = unsigned(content, at)
             at += size
         yield content[at]
-        _, at = _unsigned(content, at + 1)
+        _, at = unsigned(content, at + 1)
 
 
 def _parameters(types: bytes, wanted: int) -> int:
     """How many parameters a function type has. Value types are one byte each."""
-    _, at = _unsigned(types, 0)
+    _, at = unsigned(types, 0)
     for _ in range(wanted):
-        given, at = _unsigned(types, at + 1)
-        taken, at = _unsigned(types, at + given)
+        given, at = unsigned(types, at + 1)
+        taken, at = unsigned(types, at + given)
         at += taken
-    return _unsigned(types, at + 1)[0]
+    return unsigned(types, at + 1)[0]
 
 
 def _numbers(vector: bytes) -> list[int]:
-    count, at = _unsigned(vector, 0)
+    count, at = unsigned(vector, 0)
     found = []
     for _ in range(count):
-        value, at = _unsigned(vector, at)
+        value, at = unsigned(vector, at)
         found.append(value)
     return found
 
 
 def _appended(vector: bytes, item: bytes) -> bytes:
-    count, at = _unsigned(vector, 0)
+    count, at = unsigned(vector, 0)
     return leb128(count + 1) + vector[at:] + item
 
 
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
+def unsigned(data: bytes, at: int) -> tuple[int, int]:
     """A LEB128 number and where it ends."""
     value = shift = 0
     while True:

@@ -8,6 +8,8 @@ import h2.config
 import h2.connection
 import h2.events
 
+from mortal import unsigned
+
 PATH = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 OK, OVER_LIMIT = 1, 2
 GRPC_OK, GRPC_UNIMPLEMENTED, GRPC_UNAVAILABLE = 0, 12, 14
@@ -92,19 +94,9 @@ def _fields(message: bytes) -> dict[int, int | bytes]:
     """The fields of a message; of a repeated one the last."""
     found, at = {}, 0
     while at < len(message):
-        tag, at = _unsigned(message, at)
-        value, at = _unsigned(message, at)
+        tag, at = unsigned(message, at)
+        value, at = unsigned(message, at)
         if tag & 7 == DELIMITED:
             value, at = message[at:at + value], at + value
         found[tag >> 3] = value
     return found
-
-
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7f) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
