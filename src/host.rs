@@ -4,6 +4,8 @@
 //! The SDK panics on statuses it does not expect, too. They occur when a map or buffer is touched
 //! in a phase where it does not exist, so each function says when it may be called.
 
+pub mod series;
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
@@ -152,12 +154,9 @@ pub struct Statistics;
 
 impl Registry for Statistics {
     fn define(&self, kind: Kind, name: &str) -> Option<u32> {
-        let kind = match kind {
-            Kind::Counter => MetricType::Counter,
-            Kind::Gauge => MetricType::Gauge,
-            Kind::Histogram => MetricType::Histogram,
-        };
-        hostcalls::define_metric(kind, name).ok()
+        let series = define(kind, name)?;
+        series::note(kind, name);
+        Some(series)
     }
 
     fn add(&self, series: u32, by: u64) {
@@ -167,6 +166,15 @@ impl Registry for Statistics {
     fn record(&self, series: u32, value: u64) {
         let _ = hostcalls::record_metric(series, value);
     }
+}
+
+fn define(kind: Kind, name: &str) -> Option<u32> {
+    let kind = match kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram => MetricType::Histogram,
+    };
+    hostcalls::define_metric(kind, name).ok()
 }
 
 /// Instead of a version: create the key, unless somebody just did.

@@ -83,7 +83,6 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| seat::root());
 }}
 
-/// What it would be anyway; named, it is compiled into what calls it.
-#[cfg(target_arch = "wasm32")]
+#[cfg(target_family = "wasm")]
 #[global_allocator]
-static ALLOCATOR: std::alloc::System = std::alloc::System;
+static ALLOCATOR: nr_pool::Pool<std::alloc::System> = nr_pool::Pool::new(std::alloc::System);

@@ -113,7 +113,7 @@ impl Rejection {
             401,
             Type::Unauthenticated,
             Some("invalid_api_key"),
-            "send `Authorization: Bearer nr-…` with a key of a workspace, once",
+            "no valid key: send `Authorization: Bearer nr-…` with a key of a workspace, once",
         );
         rejection.headers.push(("www-authenticate", "Bearer".to_owned()));
         rejection
@@ -139,7 +139,7 @@ impl Rejection {
 
     /// 403 for a model the workspace has and this key may not use.
     pub fn model_forbidden(id: &str, param: impl Into<String>) -> Self {
-        let message = format!("this key may not use the model `{id}`; GET /v1/models lists what it may");
+        let message = format!("this key may not use the model `{id}`; GET /v1/models lists what it may use");
         Self::new(403, Type::Forbidden, Some("model_forbidden"), message).param(param)
     }
 
@@ -192,7 +192,7 @@ impl Rejection {
     /// 404 for a model the workspace does not have.
     pub fn model_not_found(id: &str, param: impl Into<String>) -> Self {
         let id: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
-        let message = format!("the model `{id}` does not exist for this workspace; GET /v1/models lists what it may");
+        let message = format!("the model `{id}` does not exist for this workspace; GET /v1/models lists what it may use");
         Self::new(404, Type::ModelNotFound, Some("model_not_found"), message).param(param)
     }
 

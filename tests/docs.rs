@@ -147,6 +147,16 @@ fn make_targets_are_those_of_the_makefile() {
     }
 }
 
+/// Ten minutes of reading, and from there to everything else.
+#[test]
+fn the_readme_is_short_and_leads_to_every_page() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= 600, "README.md has {} lines: what is looked up belongs to a page of docs/", readme.lines().count());
+    for page in files("docs", ".md").into_iter().filter(|page| !page.starts_with("docs/decisions/")) {
+        assert!(links(&readme).contains(&page.as_str()), "README.md does not link to {page}");
+    }
+}
+
 #[test]
 fn decisions_are_numbered_without_gaps_and_say_what_is_given_up() {
     let records = files("docs/decisions", ".md");

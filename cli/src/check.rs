@@ -14,7 +14,7 @@ use crate::{certificate, lint, secrets};
 /// to standard error; with `--json` they are all that is printed, to standard output.
 pub(crate) fn run(options: &Check) -> Result<(), Failure> {
     let file = &options.file;
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let text = load::read(file)?;
     let loaded = match load::text(&text) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -31,9 +31,6 @@ pub(crate) fn run(options: &Check) -> Result<(), Failure> {
         if options.json {
             let line = json!({"severity": "warning", "rule": rule, "path": path, "what": what, "why": why, "do": advice});
             lines.push_str(&format!("{line}\n"));
-        } else if *rule == Rule::MissingSecret {
-            // As `nr render` says it, and that says all.
-            eprintln!("warning: {path}: {what}");
         } else {
             eprintln!("warning: {finding} [{rule}]\n  help: {advice}");
         }
@@ -63,8 +60,22 @@ fn findings(loaded: &Loaded, allowed: &[Rule]) -> Vec<Finding> {
         }
     });
     let served = loaded.document.listen.tls.iter().flat_map(certificate::findings);
-    let all = loaded.warnings().into_iter().chain(missing).chain(served).chain(lint::findings(loaded));
+    let authorities = loaded.document.providers.iter().filter_map(|(name, provider)| {
+        let (path, what) = certificate::untrusting(name, &provider.ca.as_ref()?.file)?.split_once(": ").map(owned)?;
+        Some(Finding {
+            rule: Rule::TlsFiles,
+            path,
+            what,
+            why: "no certificate of the provider can be checked, so it is not called".to_owned(),
+            advice: "put the authority's certificate there, PEM".to_owned(),
+        })
+    });
+    let all = loaded.warnings().into_iter().chain(missing).chain(served).chain(authorities).chain(lint::findings(loaded));
     all.filter(|finding| !allowed.contains(&finding.rule)).collect()
+}
+
+fn owned((path, what): (&str, &str)) -> (String, String) {
+    (path.to_owned(), what.to_owned())
 }
 
 fn overview(loaded: &Loaded) -> String {

@@ -13,6 +13,11 @@ impl Failure {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
+
+    /// The same and, if anything is `left`, what that is.
+    pub(crate) fn and(self, what: &str, left: &[String]) -> Self {
+        if left.is_empty() { self } else { Self(format!("{self}. But {what}: {}", left.join("; "))) }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -38,6 +38,8 @@ pub(crate) enum Rule {
     MissingSecret,
     /// The listener's certificate or its key cannot be used.
     TlsFiles,
+    /// The listener's certificate has expired, soon will, or is not valid yet.
+    TlsValidity,
     /// Every user of the machine can read the key of the listener's certificate.
     TlsKeyExposed,
     /// A workspace has no key.

@@ -1,6 +1,7 @@
 //! From a YAML file to a checked configuration. Every error says where: a place in the text while it
 //! is only text, a path (`models[2].deployments[0].provider`) once it is a document.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use neural_router::config::{Config, ConfigError, Document};
 
 use crate::failure::Failure;
 use crate::finding::{Finding, Rule};
+use crate::site::Site;
 use crate::{credential, edge};
 
 /// The file as written and as checked.
@@ -20,8 +22,24 @@ pub(crate) struct Loaded {
 
 /// Reads and checks a file.
 pub(crate) fn file(path: &Path) -> Result<Loaded, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    self::text(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    file_at(path, &read(path)?, &Site::default())
+}
+
+/// Checks the text of a file for the place where it is to hold.
+pub(crate) fn file_at(path: &Path, text: &str, site: &Site) -> Result<Loaded, Failure> {
+    let loaded = document(text).and_then(|document| site.settle(document)).and_then(checked);
+    loaded.map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+/// The text of a configuration. Whoever has none yet is told how to begin.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::new(format!(
+            "{}: there is no such file; name your configuration, or begin with a copy of examples/neural-router.yaml",
+            path.display()
+        )),
+        _ => Failure::new(format!("{}: {error}", path.display())),
+    })
 }
 
 /// Reads and checks the text of a file.
@@ -41,11 +59,29 @@ pub(crate) fn value(text: &str) -> Result<serde_json::Value, ConfigError> {
 pub(crate) fn document(text: &str) -> Result<Document, ConfigError> {
     // By way of JSON, so that `{env: X}` is read as the filter would read it.
     let json = value(text)?;
+    if !json.is_object() {
+        let found = if json.is_null() { "it is empty" } else { "it has no keys" };
+        return Err(ConfigError::new(".", format!("{found}: a configuration has at least `providers`, `models` and `workspaces`")));
+    }
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
-        let message = credential::misfit(&path).map_or_else(|| error.into_inner().to_string(), str::to_owned);
+        let message = credential::misfit(&path).map_or_else(|| in_words(error.into_inner().to_string()), str::to_owned);
         ConfigError::new(path, message)
     })
+}
+
+/// What was expected, for somebody who writes YAML and not Rust.
+fn in_words(message: String) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message };
+    let expected = match expected {
+        "u16" | "u32" | "u64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "keys with values",
+        expected if expected.starts_with("struct ") => "keys with values",
+        _ => return message,
+    };
+    format!("{found}expected {expected}")
 }
 
 /// Checks a document: all that the filter demands, and what only Envoy cares about.

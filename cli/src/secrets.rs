@@ -1,37 +1,53 @@
 //! The directory of what authenticates: for each provider, a file that tells Envoy where its key,
-//! token or client secret is, one for the listener's certificate, and what came from the environment itself; keys of AWS in the form of
-//! its tools. 0700 and 0600; written beside and renamed, so that a running Envoy never reads half a key.
+//! token or client secret is, and one for an authority of its own; one for the listener's certificate;
+//! and what came from the environment itself; keys of AWS in the form of its tools. 0700 and 0600;
+//! written beside and renamed, so that a running Envoy never reads half a key.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use neural_router::config::Document;
-use neural_router::config::document::{Auth, Aws, AwsKeys, KeySource, Provider};
+use neural_router::config::document::{self, Auth, AwsKeys, KeySource, Provider};
 
 use crate::certificate;
 use crate::credential::sources;
 use crate::failure::Failure;
+use crate::render::authority::{self, Definition};
 use crate::render::certificate as listener;
 use crate::render::credential::{self, MAX_BYTES};
 
+/// Who writes keys of AWS in the form of its tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aws {
+    /// We do, from where each of them is.
+    Written,
+    /// Somebody else, who mounts them.
+    Mounted,
+}
+
 /// Writes the directory. Returns a sentence for each secret that is missing; Envoy runs without it and
 /// the provider refuses its calls.
-pub(crate) fn write(document: &Document, directory: &str) -> Result<Vec<String>, Failure> {
+pub(crate) fn write(document: &Document, directory: &str, aws: Aws) -> Result<Vec<String>, Failure> {
     let directory = directory_of(directory)?;
     let mut missing = Vec::new();
     if let Some(tls) = &document.listen.tls {
         missing.extend(certificate::complaint(tls));
         let definition = listener::definition(tls).map_err(|error| Failure::new(format!("listen.tls: {error}")))?;
-        put(Path::new(&listener::file(&directory.to_string_lossy())), definition.as_bytes())?;
+        put(Path::new(&listener::file(&directory.to_string_lossy())), definition.as_bytes(), PRIVATE)?;
+    }
+    let authorities = authority::definitions(document).map_err(|error| Failure::new(format!("providers: {error}")))?;
+    for Definition { provider, authority, file, text } in authorities {
+        missing.extend(certificate::untrusting(provider, authority));
+        put(&directory.join(file), text.as_bytes(), PRIVATE)?;
     }
     for (name, provider) in &document.providers {
         missing.extend(self::missing(name, provider));
         let file = |ending: &str| directory.join(credential::name(name)).with_extension(ending);
         match (&provider.auth, sources(provider).first()) {
-            (Some(Auth::Aws(Aws::Keys(keys))), _) => aws_keys(name, keys, &file("aws"))?,
+            (Some(Auth::Aws(_)), _) if aws == Aws::Mounted => {}
+            (Some(Auth::Aws(document::Aws::Keys(keys))), _) => aws_keys(name, keys, &file("aws"))?,
             (_, Some((field, source))) => {
                 let key_file = match source {
                     KeySource::File(file) => PathBuf::from(file),
@@ -43,7 +59,7 @@ pub(crate) fn write(document: &Document, directory: &str) -> Result<Vec<String>,
                 }
                 let definition = credential::definition(name, &key_file.to_string_lossy())
                     .map_err(|error| Failure::new(format!("providers.{name}.{field}: {error}")))?;
-                put(&file("yaml"), definition.as_bytes())?;
+                put(&file("yaml"), definition.as_bytes(), PRIVATE)?;
             }
             (_, None) => {}
         }
@@ -61,13 +77,6 @@ pub(crate) fn has_earlier(name: &str, provider: &Provider, directory: &str) -> b
     };
     let file = Path::new(directory).join(credential::name(name)).with_extension(ending);
     fs::metadata(file).is_ok_and(|metadata| metadata.len() >= least as u64)
-}
-
-/// The secrets of a directory by the names of their files without endings, to tell which were replaced.
-pub(crate) fn held(directory: &str) -> BTreeMap<String, Vec<u8>> {
-    let files = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let secret = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "key" || ending == "aws");
-    files.filter(secret).filter_map(|file| Some((file.file_stem()?.to_str()?.to_owned(), fs::read(&file).ok()?))).collect()
 }
 
 /// A sentence for each secret of a provider that cannot be had.
@@ -144,9 +153,9 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 /// in its place.
 fn keep_or_put(file: &Path, content: Option<&str>, empty: &str) -> Result<(), Failure> {
     match content {
-        Some(content) => put(file, content.as_bytes()),
+        Some(content) => put(file, content.as_bytes(), PRIVATE),
         None if file.exists() => Ok(()),
-        None => put(file, empty.as_bytes()),
+        None => put(file, empty.as_bytes(), PRIVATE),
     }
 }
 
@@ -163,7 +172,11 @@ fn directory_of(path: &str) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(path))
 }
 
-fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
+/// Readable by this user only.
+const PRIVATE: u32 = 0o600;
+
+/// Replaces a file if its content is another.
+pub(crate) fn put(file: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let because = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
     // Envoy would take the same once more.
     if fs::read(file).is_ok_and(|old| old == content) {
@@ -172,7 +185,27 @@ fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);
-    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(because)?;
-    open.write_all(content).map_err(because)?;
-    fs::rename(&beside, file).map_err(because)
+    // Left by one that was killed: in a container every process has the same number.
+    let _ = fs::remove_file(&beside);
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside).map_err(because)?;
+    open.write_all(content).and_then(|()| fs::rename(&beside, file)).map_err(|error| {
+        // Half a secret, or one that is not wanted.
+        let _ = fs::remove_file(&beside);
+        because(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_of_the_same_number_has_left_hinders_nobody() {
+        let file = std::env::temp_dir().join(format!("nr-secrets-{}", std::process::id()));
+        let beside = file.with_extension(std::process::id().to_string());
+        fs::write(&beside, "half a k").unwrap();
+        put(&file, b"key", 0o600).unwrap();
+        assert_eq!((fs::read(&file).unwrap(), beside.exists()), (b"key".to_vec(), false));
+        fs::remove_file(file).unwrap();
+    }
 }

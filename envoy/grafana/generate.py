@@ -122,16 +122,24 @@ def panel(number: int, place: dict, title: str, says: str, unit: str, targets: l
     }
 
 
+def lines(members: list) -> list[list]:
+    """The panels of a row in lines of two or three, which fill the width."""
+    size = 2 if len(members) == 4 else 3
+    return [members[at:at + size] for at in range(0, len(members), size)]
+
+
 def dashboard() -> dict:
     panels, number, y = [], 0, 0
     for row, members in ROWS.items():
         number += 1
         panels.append({"id": number, "type": "row", "title": row, "collapsed": False, "panels": [], "gridPos": {"h": 1, "w": 24, "x": 0, "y": y}})
         y += 1
-        for at, member in enumerate(members):
-            number += 1
-            panels.append(panel(number, {"h": 8, "w": 8, "x": at % 3 * 8, "y": y + at // 3 * 8}, *member))
-        y += -(-len(members) // 3) * 8
+        for line in lines(members):
+            width = 24 // len(line)
+            for at, member in enumerate(line):
+                number += 1
+                panels.append(panel(number, {"h": 8, "w": width, "x": at * width, "y": y}, *member))
+            y += 8
     source = {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "current": {}}
     return {
         "uid": "neural-router", "title": "Neural Router", "tags": ["neural-router"], "schemaVersion": 39, "version": 1, "editable": True,

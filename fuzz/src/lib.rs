@@ -5,6 +5,7 @@
 //! An input is a head of [`HEAD`] bytes, which chooses the circumstances, and what the provider or the
 //! caller sends.
 
+pub mod advice;
 pub mod failed;
 pub mod framing;
 pub mod memory;
@@ -27,7 +28,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [request::TARGET, response::TARGET, stream::TARGET, framing::TARGET, failed::TARGET];
+pub const TARGETS: [Target; 6] = [request::TARGET, response::TARGET, stream::TARGET, framing::TARGET, failed::TARGET, advice::TARGET];
 
 /// The circumstances of an input.
 #[derive(Debug, Clone, Copy)]

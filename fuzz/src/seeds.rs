@@ -35,7 +35,7 @@ fn kinds(target: &str) -> &'static [(&'static str, u8)] {
         "request" => &[("request", 0), ("embeddings/request", 1)],
         "response" => &[("response", 0), ("embeddings/response", 1)],
         "stream" | "framing" => &[("stream", 0)],
-        "failed" => &[("failure", 0)],
+        "failed" | "advice" => &[("failure", 0)],
         other => panic!("{other} has no fixtures"),
     }
 }

@@ -17,6 +17,9 @@ pub const TARGET: Target = Target { name: "stream", check, memory: 192 };
 const GROWTH: usize = 48;
 const ADDED: usize = 4 << 10;
 
+/// Tokens that any number of kinds may come to, whatever a provider says.
+const MOST_COUNTED: u64 = 1_000_000_000;
+
 /// What a client and the counters see.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -44,6 +47,10 @@ fn check(given: &Given, bytes: &[u8]) {
     assert_eq!(whole, cut, "cut otherwise");
     assert!(whole.out.len() <= GROWTH * bytes.len() + ADDED, "{} bytes became {}", bytes.len(), whole.out.len());
     chunks(&whole);
+    if let Some(usage) = whole.usage {
+        let most = MOST_COUNTED + whole.produced;
+        assert!(usage.prompt() <= most && usage.output <= most && usage.reasoning <= most, "{usage:?}");
+    }
 }
 
 fn play<'a>(given: &Given, framing: Framing, envelope: &Envelope<'_>, pieces: impl Iterator<Item = &'a [u8]>) -> Seen {

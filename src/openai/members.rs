@@ -130,6 +130,18 @@ impl<'a> Members<'a> {
         cuts
     }
 
+    /// The object without the members of this name.
+    pub fn without(&self, name: &str) -> String {
+        let mut kept = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for cut in self.cuts(|member| member.name == name) {
+            kept.push_str(self.text.get(from..cut.start).unwrap_or_default());
+            from = cut.end;
+        }
+        kept.push_str(self.text.get(from..).unwrap_or_default());
+        kept
+    }
+
     /// Where the comma before a member stands.
     fn comma_before(&self, name_at: usize) -> usize {
         let before = self.text.get(..name_at).unwrap_or_default();

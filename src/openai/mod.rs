@@ -28,4 +28,5 @@ pub use needs::Needs;
 pub use parameters::{Fields, is_neutral};
 pub use request::{Counts, Demand, Request};
 pub use route::Route;
-pub use usage::Usage;
+pub(crate) use usage::count;
+pub use usage::{Running, Usage};

@@ -1,7 +1,12 @@
 //! Token accounting, one form for every provider.
 
+use super::chat::BYTES_PER_TOKEN;
 use super::members::{decode, encode_number};
 use super::scan::{Scan, Stop};
+
+/// More than any call takes: windows have ten millions at most, and answers are shorter. A provider that says more has
+/// not counted, and would use up a budget at once.
+const MAX_TOKENS: u64 = 100_000_000;
 
 /// What one answer used. The kinds do not overlap, except that reasoning is part of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +29,13 @@ impl Usage {
         self.uncached_input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
+    /// The same of an answer in which so many bytes were written: who has counted the prompt and none of them has not
+    /// counted them.
+    #[must_use]
+    pub fn of_answer(self, produced: u64) -> Self {
+        Running { said: Some(self), produced }.usage(produced).unwrap_or(self)
+    }
+
     /// Reads OpenAI's `usage` object
     /// (<https://platform.openai.com/docs/api-reference/chat/object>), as it is and as vendors that speak
     /// OpenAI's protocol write it; `None` if it is none.
@@ -31,7 +43,8 @@ impl Usage {
     /// Tokens read from a cache are beside the details at DeepSeek and Moonshot
     /// (<https://api-docs.deepseek.com/guides/kv_cache>); tokens written to one are at OpenRouter
     /// (<https://openrouter.ai/docs/features/prompt-caching>). xAI counts reasoning outside the completion,
-    /// and the total says so (<https://docs.x.ai/docs/key-information/consumption-and-rate-limits>).
+    /// and the total says so (<https://docs.x.ai/docs/key-information/consumption-and-rate-limits>); of Google's
+    /// compatible endpoint the total alone does (<https://github.com/Clarifai/clarifai-python/pull/978>).
     pub fn parse(value: &str) -> Option<Self> {
         let mut scan = Scan::new(value);
         let said = Self::read(&mut scan).ok()?;
@@ -84,6 +97,52 @@ impl Usage {
     }
 }
 
+/// The last that was said of a stream's usage, and how much of its answer had come by then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Running {
+    said: Option<Usage>,
+    produced: u64,
+}
+
+impl Running {
+    /// Notes what is said when so many bytes have been written.
+    pub fn note(&mut self, said: Usage, produced: u64) {
+        *self = Self { said: Some(said), produced };
+    }
+
+    /// What was said last covers all that has been written, which is so many bytes.
+    pub fn covers(&mut self, produced: u64) {
+        self.produced = produced;
+    }
+
+    /// As it was said.
+    pub fn said(&self) -> Option<Usage> {
+        self.said
+    }
+
+    /// What is known when so many bytes have been written: what has come since it was said is estimated. Before the
+    /// first byte a provider can only have said how the answer would begin.
+    pub fn usage(&self, produced: u64) -> Option<Usage> {
+        let said = self.said?;
+        let counted = if said.output == 0 { 0 } else { self.produced };
+        let since = produced.saturating_sub(counted).div_ceil(BYTES_PER_TOKEN);
+        let output = match (said.prompt(), counted) {
+            // Nothing reached the model.
+            (0, _) if said.output == 0 => 0,
+            (_, 0) => said.output.max(since),
+            _ => said.output.saturating_add(since),
+        };
+        Some(Usage { output, ..said })
+    }
+}
+
+/// A number of tokens; some vendors write it as a fraction (`7.0`).
+pub(crate) fn count(value: &str) -> Option<u64> {
+    let whole = |number: f64| (0.0..=MAX_TOKENS as f64).contains(&number).then_some(number as u64);
+    let number = value.parse().ok().or_else(|| whole(value.parse().ok()?))?;
+    (number <= MAX_TOKENS).then_some(number)
+}
+
 /// A number: not there, there but no number, or there.
 type Count = Option<Option<u64>>;
 
@@ -107,13 +166,15 @@ impl Said {
         let cache_write = self.written.flatten().unwrap_or(0).min(prompt - cache_read);
         let reasoning = self.reasoning.flatten().or(self.reasoning_beside.flatten()).unwrap_or(0);
         let completion = self.completion.flatten().unwrap_or(0);
-        let with_reasoning = completion.saturating_add(reasoning);
-        let outside = reasoning > completion || self.total.flatten() == Some(prompt.saturating_add(with_reasoning));
+        let counted = if reasoning > completion { completion.saturating_add(reasoning) } else { completion };
+        let beside = self.total.flatten().map_or(0, |total| total.saturating_sub(prompt));
+        // Unless that is the cache, beside a prompt without it.
+        let is_cache = beside.checked_sub(completion).is_some_and(|beyond| beyond > 0 && beyond == cache_read + cache_write);
         Some(Usage {
             uncached_input: prompt - cache_read - cache_write,
             cache_read,
             cache_write,
-            output: if outside { with_reasoning } else { completion },
+            output: if is_cache { counted } else { counted.max(beside) },
             reasoning,
         })
     }
@@ -122,7 +183,7 @@ impl Said {
 /// Goes over a value and keeps it, unless one of this name came before.
 fn first(kept: &mut Count, scan: &mut Scan<'_>) -> Result<(), Stop> {
     let value = scan.value()?;
-    kept.get_or_insert_with(|| value.parse().ok());
+    kept.get_or_insert_with(|| count(value));
     Ok(())
 }
 
@@ -139,7 +200,7 @@ fn details(scan: &mut Scan<'_>, mut each: impl FnMut(&mut Scan<'_>, &str) -> Res
 
 #[cfg(test)]
 mod tests {
-    use super::Usage;
+    use super::{Running, Usage, count};
 
     #[test]
     fn survives_a_round_trip_through_openais_form() {
@@ -192,6 +253,12 @@ mod tests {
                 r#"{"prompt_tokens":33,"completion_tokens":11395,"total_tokens":11428,"citation_tokens":19028,"num_search_queries":47,"reasoning_tokens":193}"#,
                 of(33, 0, 0, 11_395, 193),
             ),
+            ("google", r#"{"prompt_tokens":20,"completion_tokens":424,"total_tokens":1016}"#, of(20, 0, 0, 996, 0)),
+            (
+                "a prompt without what was cached",
+                r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":4}}"#,
+                of(1, 4, 0, 1, 0),
+            ),
             (
                 "null details",
                 r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6,"prompt_tokens_details":null}"#,
@@ -204,6 +271,61 @@ mod tests {
             ),
         ] {
             assert_eq!(Usage::parse(value), Some(expected), "{vendor}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_a_whole_number_that_a_call_can_take() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            ("7.0", Some(7)),
+            ("1e3", Some(1000)),
+            ("100000000", Some(100_000_000)),
+            ("100000001", None),
+            ("18446744073709551615", None),
+            ("1e400", None),
+            ("-1", None),
+            ("-1.0", None),
+            (r#""7""#, None),
+            ("null", None),
+        ] {
+            assert_eq!(count(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_has_not_counted_of_an_answer_is_estimated() {
+        for (said, produced, expected) in [
+            (r#"{"prompt_tokens":7,"completion_tokens":3}"#, 400, (7, 3)),
+            (r#"{"prompt_tokens":7,"completion_tokens":0}"#, 400, (7, 100)),
+            (r#"{"prompt_tokens":7,"completion_tokens":0}"#, 0, (7, 0)),
+            (r#"{"prompt_tokens":7,"completion_tokens":-3}"#, 400, (7, 100)),
+            (r#"{"prompt_tokens":7,"completion_tokens":null}"#, 400, (7, 100)),
+            (r#"{"prompt_tokens":7}"#, 400, (7, 100)),
+            (r#"{"prompt_tokens":7,"total_tokens":57}"#, 400, (7, 50)),
+            (r#"{"prompt_tokens":7.0,"completion_tokens":3.0}"#, 400, (7, 3)),
+            (r#"{"prompt_tokens":0,"completion_tokens":0}"#, 400, (0, 0)),
+        ] {
+            let usage = Usage::parse(said).map(|usage| usage.of_answer(produced));
+            assert_eq!(usage.map(|usage| (usage.prompt(), usage.output)), Some(expected), "{said} {produced}");
+        }
+    }
+
+    #[test]
+    fn what_has_come_since_the_last_word_on_usage_is_estimated() {
+        for (output, at, produced, expected) in [
+            (3, 100, 100, 3),
+            (3, 100, 500, 103),
+            // How the answer would begin.
+            (1, 0, 400, 100),
+            (30, 0, 40, 30),
+            (0, 400, 400, 100),
+        ] {
+            let mut running = Running::default();
+            assert_eq!(running.usage(produced), None);
+            running.note(Usage { uncached_input: 7, output, ..Usage::default() }, at);
+            assert_eq!(running.usage(produced).map(|usage| usage.output), Some(expected), "{output} at {at} of {produced}");
         }
     }
 

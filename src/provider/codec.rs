@@ -277,7 +277,7 @@ pub trait StreamCodec {
     /// that the stream was cut.
     fn end(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault>;
 
-    /// What was used, as far as the provider has said.
+    /// What was used, as far as the provider has said; what has been written since is estimated.
     fn usage(&self) -> Option<Usage>;
 
     /// Bytes of text, reasoning and tool calls so far, as they are written in JSON. When a stream is

@@ -356,7 +356,12 @@ impl Attempt {
     }
 
     pub(super) fn candidate(&self) -> Option<&Candidate> {
-        self.plan.candidates.get(self.trail.0.len().checked_sub(1)?)
+        self.plan.candidates.get(self.position())
+    }
+
+    /// Which of the plan's candidates this one is.
+    pub(super) fn position(&self) -> usize {
+        self.trail.0.len().saturating_sub(1)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::TaskClass;
 use crate::config::policy::{NanoUsd, dollars};
 use crate::config::workspace::KeyIndex;
 use crate::fleet::{Booking, Claim, Decision};
-use crate::handoff::{Plan, Trail, key};
+use crate::handoff::{Candidate, Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{self, Refused};
 use crate::ledger::{self, Refusal, Standing, calendar};
@@ -32,6 +32,8 @@ use crate::{annotate, estimate};
 pub(super) struct Sent {
     /// What was set aside for it, unless somebody has settled it.
     booking: Option<Booking>,
+    /// Who may answer, in order; only kept where the answer is watched.
+    pub(super) candidates: Vec<Candidate>,
 }
 
 /// What becomes of a call.
@@ -252,7 +254,8 @@ pub(super) fn send(
     let class = plan.class.map_or(NONE, TaskClass::name);
     measure::count(Metric::Decisions, &[plan.objective.name(), class, &first.model.id]);
     measure::tell(Metric::DecisionTime, &[], host::now_ns().saturating_sub(started_ns) / NS_PER_US);
-    Ok(Next::Sent(Sent { booking }, watch))
+    let candidates = if handoff.is_watched { handoff.candidates } else { Vec::new() };
+    Ok(Next::Sent(Sent { booking, candidates }, watch))
 }
 
 /// What the ledger says, and the fleet's service.

@@ -25,6 +25,8 @@ use crate::rejection::Rejection;
 pub(super) struct Fleet {
     /// In the order of the keys.
     accounts: Vec<Rc<Account>>,
+    /// Those of the workspaces alone, in their order.
+    workspaces: Vec<Account>,
     desk: RefCell<Desk<Weak<Waiting>>>,
     way: Way,
     /// Milliseconds between the ticks that are asked for.
@@ -46,7 +48,8 @@ impl Wire for Way {
 }
 
 /// What docs/limits.md tells of. They are counted here and not by [`measure`](super::measure), since they are of the root
-/// and not of a call.
+/// and not of a call. None, where nothing is measured.
+#[derive(Default)]
 struct Metrics {
     granted: Option<u32>,
     refused: Option<u32>,
@@ -94,7 +97,8 @@ impl Metrics {
 }
 
 impl Fleet {
-    /// With nothing asked for yet. `idle_ms`: how often the root is woken anyway; 0 for never.
+    /// With nothing asked for yet. `idle_ms`: how often the root is woken anyway, to measure; 0 for never, where nothing is
+    /// measured.
     pub(super) fn new(sharing: &Sharing, workspaces: &Workspaces, idle_ms: u64) -> Self {
         let terms = |limits, budget| Terms { limits, budget, lease_ms: 0 };
         let of = |workspace: &crate::config::Workspace| Account::of(&workspace.id, &terms(workspace.limits, workspace.budget), sharing);
@@ -107,11 +111,12 @@ impl Fleet {
         };
         Self {
             accounts: workspaces.keys().map(account).collect(),
+            workspaces: shared,
             desk: RefCell::new(Desk::new(sharing.clone())),
             way: Way { timeout_ms: sharing.timeout_ms },
             period_ms: Cell::new(idle_ms),
             idle_ms,
-            metrics: Metrics::new(),
+            metrics: if idle_ms > 0 { Metrics::new() } else { Metrics::default() },
         }
     }
 
@@ -147,6 +152,11 @@ impl Fleet {
     /// The counters that a key's calls are held against.
     pub(super) fn account(&self, key: KeyIndex) -> Option<&Rc<Account>> {
         self.accounts.get(key.position())
+    }
+
+    /// The counters of a workspace, whichever of its keys calls.
+    pub(super) fn workspace(&self, position: usize) -> Option<&Account> {
+        self.workspaces.get(position)
     }
 
     /// Last of all in a callback: after it everything is about the calls.

@@ -25,8 +25,8 @@ pub(super) struct Gateway {
     pub(super) config: Config,
     /// In the order of the keys; `None` for a key that nothing limits.
     accounts: Vec<Option<Account>>,
-    /// Of the workspaces alone, for gauges: those that something limits.
-    limited: Vec<(String, Account)>,
+    /// Of the workspaces alone, for gauges, by their positions: those that something limits.
+    limited: Vec<(usize, String, Account)>,
     /// What counts for all Envoys; none where each counts alone.
     pub(super) fleet: Option<Fleet>,
     /// What this worker knows of the deployments.
@@ -50,12 +50,12 @@ impl Gateway {
             (!account.scopes.is_empty()).then_some(account)
         };
         let accounts = config.workspaces.keys().map(account).collect();
-        let of_workspace = |workspace: &Workspace| {
+        let of_workspace = |(position, workspace): (usize, &Workspace)| {
             let here = Terms { limits: workspace.limits, budget: workspace.budget, lease_ms };
             let account = Account::of(&workspace.id, here, "", Terms { limits: Limits::default(), budget: None, lease_ms });
-            (!account.scopes.is_empty()).then(|| (workspace.id.clone(), account))
+            (!account.scopes.is_empty()).then(|| (position, workspace.id.clone(), account))
         };
-        let limited = config.workspaces.iter().filter_map(of_workspace).collect();
+        let limited = config.workspaces.iter().enumerate().filter_map(of_workspace).collect();
         let vitals = Cache::of(&config.catalog);
         let idle_ms = if config.label_sets > 0 { GAUGES_MS } else { 0 };
         let fleet = config.sharing.as_ref().map(|sharing| Fleet::new(sharing, &config.workspaces, idle_ms));
@@ -90,8 +90,11 @@ impl Gateway {
         if !is_next(now_ms, period_ms) {
             return;
         }
-        for (workspace, account) in &self.limited {
-            let standing = account.standing(&SharedData, now_ns);
+        for (position, workspace, account) in &self.limited {
+            let here = account.standing(&SharedData, now_ns);
+            // As callers are told.
+            let fleet = self.fleet.as_ref().and_then(|fleet| fleet.workspace(*position));
+            let standing = fleet.map_or(here, |fleet| fleet.tighten(&SharedData, here, None, now_ns));
             for (limit, gauge) in [("requests", standing.requests), ("tokens", standing.tokens)] {
                 if let Some(gauge) = gauge {
                     measure::tell(Metric::LimitRemaining, &[workspace, limit], gauge.remaining);

@@ -31,12 +31,22 @@ pub use root::root;
 mod outcome {
     /// Header name.
     pub(super) const HEADER: &str = "x-nr-outcome";
-    /// The answer. Empty, since Envoy gives a header without a value away in half the time.
+    /// The answer of the first candidate. Empty, since Envoy gives a header without a value away in half the time.
     pub(super) const ANSWER: &[u8] = b"";
     /// The body is a refusal in OpenAI's form, ready for the client.
     pub(super) const REFUSAL: &[u8] = b"refusal";
     /// The attempt failed; if no other follows, the router seat says so.
     pub(super) const FAILURE: &[u8] = b"failure";
+
+    /// Which candidate's answer this is; `None` if it is none.
+    pub(super) fn answered_by(value: &[u8]) -> Option<usize> {
+        if value == ANSWER { Some(0) } else { core::str::from_utf8(value).ok()?.parse().ok() }
+    }
+
+    /// The answer of a candidate, by its place in the plan.
+    pub(super) fn answer_of(candidate: usize) -> String {
+        if candidate == 0 { String::new() } else { candidate.to_string() }
+    }
 }
 
 /// Where a call goes at a provider with this base path, and in which form it is to be answered.

@@ -232,15 +232,7 @@ impl Provider {
                 attempt.answered_whole(status, answer.usage, answer.produced, now_ns);
                 host::replace_body(Side::Response, body.len(), &answer.body);
                 let length = answer.body.len().to_string();
-                deliver(
-                    &attempt,
-                    &[
-                        (":status", b"200"),
-                        ("content-type", JSON),
-                        ("content-length", length.as_bytes()),
-                        (outcome::HEADER, outcome::ANSWER),
-                    ],
-                );
+                deliver(&attempt, &[(":status", b"200"), ("content-type", JSON), ("content-length", length.as_bytes())]);
                 self.phase = Phase::Over;
                 Action::Continue
             }
@@ -285,15 +277,7 @@ impl Provider {
             }
             Step::Begin(out) => {
                 host::replace_body(Side::Response, body_size, &out);
-                deliver(
-                    &attempt,
-                    &[
-                        (":status", b"200"),
-                        ("content-type", b"text/event-stream"),
-                        ("cache-control", b"no-cache"),
-                        (outcome::HEADER, outcome::ANSWER),
-                    ],
-                );
+                deliver(&attempt, &[(":status", b"200"), ("content-type", b"text/event-stream"), ("cache-control", b"no-cache")]);
                 stream.read = 0;
                 self.phase = Phase::Stream(attempt, status, stream);
                 Action::Continue
@@ -406,8 +390,9 @@ fn stream_over(attempt: &mut Attempt, stream: &Stream) {
 
 /// The headers of what reaches the client, with where it stands.
 fn deliver(attempt: &Attempt, headers: &[(&str, &[u8])]) {
-    let standing = attempt.standing();
+    let (standing, answer) = (attempt.standing(), outcome::answer_of(attempt.position()));
     let mut headers = headers.to_vec();
+    headers.push((outcome::HEADER, answer.as_bytes()));
     headers.extend(standing.iter().map(|(name, value)| (*name, value.as_bytes())));
     host::set_headers(Side::Response, headers);
 }

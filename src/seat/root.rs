@@ -41,6 +41,7 @@ impl Root {
                 let gateway = Gateway::new(Config::from_json(&plugin)?);
                 measure::bound(gateway.config.label_sets);
                 if gateway.config.label_sets > 0 {
+                    host::series::adopt();
                     host::tick_every(GAUGES_MS);
                 }
                 Ok(Seat::Router(Rc::new(gateway)))
@@ -84,6 +85,9 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         match &self.seat {
             Seat::Router(gateway) => {
+                if gateway.config.label_sets > 0 {
+                    host::series::adopt();
+                }
                 gateway.tell_gauges(host::now_ns(), GAUGES_MS);
                 gateway.fleet.iter().for_each(Fleet::tick);
             }

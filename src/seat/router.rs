@@ -17,7 +17,7 @@ use crate::annotate;
 use crate::attempt::Outcome;
 use crate::authenticate::authenticate;
 use crate::config::workspace::KeyIndex;
-use crate::handoff::{End, Plan, Trail, key};
+use crate::handoff::{Candidate, End, Plan, Trail, key};
 use crate::host::{self, SharedData, Side};
 use crate::meter::{Ending, Metric, NONE};
 use crate::openai::Endpoint;
@@ -36,6 +36,8 @@ pub(super) struct Router {
     ended: Option<(Ending, Option<String>)>,
     /// Whether a provider's answer or refusal has come by.
     delivered: bool,
+    /// Which candidate's answer that is, if it came whole: the provider seat has said then that all went well.
+    whole_from: Option<usize>,
     /// Whether this seat may change the answer, so that it counts the call.
     is_watched: bool,
 }
@@ -49,8 +51,8 @@ enum Phase {
     Waiting(Rc<Waiting>),
     /// With the candidates.
     Sent(Sent, Watch),
-    /// The client has all of an answer, whose provider seat has settled everything.
-    Answered,
+    /// The client has all of an answer, whose provider seat has settled everything; of these candidates' one.
+    Answered(Vec<Candidate>),
     /// Answered by us.
     Replied,
 }
@@ -76,7 +78,7 @@ const MAX_RETRY_AFTER_S: u64 = 120;
 
 impl Router {
     pub(super) fn new(gateway: Rc<Gateway>, context: u32) -> Self {
-        Self { gateway, context, key: None, phase: Phase::Start, ended: None, delivered: false, is_watched: false }
+        Self { gateway, context, key: None, phase: Phase::Start, ended: None, delivered: false, whole_from: None, is_watched: false }
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Action {
@@ -239,11 +241,6 @@ impl Router {
     fn answer_begins(&mut self, end_of_stream: bool) -> Action {
         let Phase::Sent(sent, watch) = &mut self.phase else { return Action::Continue };
         let envoys_own = match host::header(Side::Response, outcome::HEADER).as_deref() {
-            Some(outcome::ANSWER) => {
-                host::remove_header(Side::Response, outcome::HEADER);
-                self.delivered = true;
-                return watch.begin(end_of_stream);
-            }
             Some(outcome::REFUSAL) => {
                 host::remove_header(Side::Response, outcome::HEADER);
                 (self.delivered, self.is_watched) = (true, false);
@@ -251,7 +248,16 @@ impl Router {
                 sent.close(false);
                 return Action::Continue;
             }
-            Some(_) => None,
+            Some(mark) => match outcome::answered_by(mark) {
+                Some(candidate) => {
+                    host::remove_header(Side::Response, outcome::HEADER);
+                    self.delivered = true;
+                    let action = watch.begin(end_of_stream);
+                    self.whole_from = watch.held().map(|_| candidate);
+                    return action;
+                }
+                None => None,
+            },
             None => host::header(Side::Response, ":status").and_then(|status| core::str::from_utf8(&status).ok()?.parse().ok()),
         };
         // No provider's failure counts against the caller.
@@ -261,13 +267,13 @@ impl Router {
     }
 
     fn answer_continues(&mut self, body_size: usize, end: bool) -> Action {
-        let Phase::Sent(_, watch) = &mut self.phase else { return Action::Continue };
+        let Phase::Sent(sent, watch) = &mut self.phase else { return Action::Continue };
         let (step, redacted) = watch.take(body_size, end);
+        if end {
+            self.phase = Phase::Answered(core::mem::take(&mut sent.candidates));
+        }
         for (rule, times) in redacted {
             measure::tell(Metric::Guardrails, &[self.workspace(), &rule, "redact"], times as u64);
-        }
-        if end {
-            self.phase = Phase::Answered;
         }
         match step {
             Step::Continue => Action::Continue,
@@ -300,6 +306,14 @@ impl Router {
                 None => return,
             },
         };
+        if let Phase::Answered(candidates) = &self.phase
+            && ending == Ending::Ok
+            && let Some(Candidate { model, provider, .. }) = self.whole_from.and_then(|position| candidates.get(position))
+        {
+            // The access log has it from the provider seat.
+            measure::Call { workspace: self.workspace(), model, provider, ending, code: None, first_token_ms: None }.count();
+            return;
+        }
         let trail = match self.phase {
             Phase::Start | Phase::Body(..) | Phase::Waiting(_) => Trail::default(),
             _ => Trail::decode(host::property(&[key::TRAIL]).as_deref()).unwrap_or_default(),
@@ -321,7 +335,8 @@ impl Router {
             Phase::Sent(..) if self.is_watched => Some(left_or(measure::said().unwrap_or(Ending::Failed))),
             // When the client leaves, the provider seat hears of it after this one. Otherwise it has spoken, unless its VM died.
             Phase::Sent(..) => (!host::client_left() && measure::said().is_none()).then_some(Ending::Failed),
-            Phase::Answered => self.is_watched.then(|| measure::said().unwrap_or(Ending::Ok)),
+            Phase::Answered(_) if self.whole_from.is_some() => Some(Ending::Ok),
+            Phase::Answered(_) => self.is_watched.then(|| measure::said().unwrap_or(Ending::Ok)),
         }
     }
 }
@@ -349,7 +364,7 @@ impl HttpContext for Router {
                 Action::Pause
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Waiting(_) | Phase::Answered | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Waiting(_) | Phase::Answered(_) | Phase::Replied => Action::Pause,
         }
     }
 
@@ -360,7 +375,7 @@ impl HttpContext for Router {
                 self.body_complete(arrived)
             }
             Phase::Sent(..) => Action::Continue,
-            Phase::Start | Phase::Waiting(_) | Phase::Answered | Phase::Replied => Action::Pause,
+            Phase::Start | Phase::Waiting(_) | Phase::Answered(_) | Phase::Replied => Action::Pause,
         }
     }
 
@@ -378,7 +393,7 @@ impl HttpContext for Router {
         match watch.held() {
             Some(held) => self.answer_continues(held, true),
             None => {
-                self.phase = Phase::Answered;
+                self.phase = Phase::Answered(Vec::new());
                 Action::Continue
             }
         }

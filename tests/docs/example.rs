@@ -1,4 +1,4 @@
-//! What the README shows: the worked example of the ranking, requests to paste, JSON.
+//! What the documents show: the worked example of the ranking, requests to paste, JSON.
 
 use neural_router::authenticate::Caller;
 use neural_router::config::Config;
@@ -58,7 +58,7 @@ fn the_worked_example_of_the_ranking_is_what_the_filter_does() {
 fn the_figures_of_the_worked_example_are_those_of_the_demo() {
     let demo = demo();
     let QualityPerDollar { lambda, c0_usd, delta } = QualityPerDollar::DEFAULT;
-    assert!(read("README.md").contains(&format!("λ = {lambda}, *c*₀ = ${c0_usd}, δ = {delta}")), "the constants");
+    assert!(read("docs/routing.md").contains(&format!("λ = {lambda}, *c*₀ = ${c0_usd}, δ = {delta}")), "the constants");
     let plan = planned(&demo, &hello(r#","route":{"explain":true}"#));
     let fixed = |figure: f64, decimals: usize| {
         let mut text = Vec::new();
@@ -75,7 +75,7 @@ fn the_figures_of_the_worked_example_are_those_of_the_demo() {
             Some(vec![id, fixed(figures.quality, 4), cost, score, format!("{:.0} ms", figures.latency_ms.trunc())])
         })
         .collect();
-    assert_eq!(table("ranking"), expected);
+    assert_eq!(table("docs/routing.md", "ranking"), expected);
 }
 
 #[test]

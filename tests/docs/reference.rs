@@ -1,5 +1,5 @@
-//! The README's tables against the code they describe: keys of the configuration and their
-//! defaults, protocols, error codes, outcomes.
+//! The tables of docs/configuration.md and docs/api.md against the code they describe: keys of the
+//! configuration and their defaults, protocols, error codes, outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,9 @@ use neural_router::provider::{Place, Protocol};
 use serde_json::Value;
 
 use super::text::{files, read, table, word};
+
+const CONFIGURATION: &str = "docs/configuration.md";
+const API: &str = "docs/api.md";
 
 /// A struct or enum of `src/config/document/`.
 #[derive(Default)]
@@ -101,7 +104,7 @@ fn the_reference_has_every_key_of_the_configuration_and_no_other() {
     let mut read = BTreeSet::new();
     keys(&shapes(), "", "Document", &mut read);
     assert!(read.len() > 40 && read.contains("models[].price.input_per_m"), "the shapes were read: {read:?}");
-    let rows = table("keys");
+    let rows = table(CONFIGURATION, "keys");
     let documented: BTreeSet<String> =
         rows.iter().map(|row| word(&row[0]).unwrap_or_else(|| panic!("`{}` is no key", row[0])).to_owned()).collect();
     assert_eq!(documented.len(), rows.len(), "a key stands twice");
@@ -116,7 +119,7 @@ fn the_reference_has_the_defaults_of_the_code() {
         ("admin", json(&|| serde_json::to_value(Admin::default()))),
         ("routing", json(&|| serde_json::to_value(Routing::default()))),
     ];
-    let rows = table("keys");
+    let rows = table(CONFIGURATION, "keys");
     for (section, defaults) in sections {
         for (name, default) in defaults.as_object().expect("an object") {
             let key = format!("`{section}.{name}`");
@@ -128,7 +131,7 @@ fn the_reference_has_the_defaults_of_the_code() {
 
 #[test]
 fn the_table_of_protocols_is_the_registry() {
-    let documented: Vec<Vec<String>> = table("protocols");
+    let documented: Vec<Vec<String>> = table(CONFIGURATION, "protocols");
     let code = |text: &str| format!("`{text}`");
     let place = Place { location: Some("{location}"), region: Some("{region}"), ..Place::default() };
     let base_url = |p: &Protocol| match (p.base_url, p.codec("").base_url(&place)) {
@@ -138,7 +141,7 @@ fn the_table_of_protocols_is_the_registry() {
     };
     let registered: Vec<Vec<String>> = Protocol::all().map(|p| vec![code(p.name), base_url(p), code(p.credential.header)]).collect();
     assert_eq!(documented, registered);
-    let row = table("keys").into_iter().find(|row| row[0] == "`providers.*.protocol`").expect("the key");
+    let row = table(CONFIGURATION, "keys").into_iter().find(|row| row[0] == "`providers.*.protocol`").expect("the key");
     assert!(Protocol::all().all(|protocol| row[2].contains(&code(protocol.name))), "{}", row[2]);
 }
 
@@ -176,7 +179,7 @@ fn the_table_of_errors_has_every_code() {
             && sent.contains("stream_interrupted"),
         "{sent:?}"
     );
-    let rows = table("codes");
+    let rows = table(API, "codes");
     let documented: BTreeSet<String> = rows.iter().filter_map(|row| word(&row[2]).map(str::to_owned)).collect();
     assert_eq!(documented, sent);
     let types: BTreeSet<&str> = rows.iter().filter_map(|row| word(&row[1])).collect();
@@ -194,6 +197,6 @@ fn the_table_of_outcomes_has_every_one() {
     let variants =
         rest.split('}').next().unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
     let outcomes: BTreeSet<String> = variants.map(|name| snake(name.trim_end_matches(','))).filter(|name| name != "pending").collect();
-    let documented: BTreeSet<String> = table("outcomes").iter().filter_map(|row| word(&row[0]).map(str::to_owned)).collect();
+    let documented: BTreeSet<String> = table(API, "outcomes").iter().filter_map(|row| word(&row[0]).map(str::to_owned)).collect();
     assert_eq!(documented, outcomes);
 }

@@ -1,6 +1,6 @@
 //! SECURITY.md: each control is somewhere, and the tests that show it exist.
 
-use crate::text::{quoted, read, root, table_of};
+use crate::text::{quoted, read, root, table};
 
 /// Whether a source has a test of this name: in Python, or in Rust right below `#[test]`.
 fn has_test(source: &str, name: &str) -> bool {
@@ -13,7 +13,7 @@ fn has_test(source: &str, name: &str) -> bool {
 
 #[test]
 fn every_control_names_its_place_and_tests_that_exist() {
-    let rows = table_of("SECURITY.md", "threats");
+    let rows = table("SECURITY.md", "threats");
     assert!(rows.len() > 20, "the table was read: {} rows", rows.len());
     for row in rows {
         let [threat, control, place, shown] = row.as_slice() else { panic!("not four cells: {row:?}") };

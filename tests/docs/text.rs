@@ -1,5 +1,5 @@
 //! Reading documents: prose apart from code, what stands in backticks, links, and the tables that
-//! the README marks by name.
+//! a document marks by name.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,13 +61,8 @@ pub fn links(prose: &str) -> Vec<&str> {
     prose.match_indices("](").filter_map(|(at, _)| prose.get(at + 2..)?.split(')').next()).collect()
 }
 
-/// The table between `<!-- name -->` and `<!-- /name -->` of the README: its rows without the heading, as cells.
-pub fn table(name: &str) -> Vec<Vec<String>> {
-    table_of("README.md", name)
-}
-
-/// The same, of another document.
-pub fn table_of(document: &str, name: &str) -> Vec<Vec<String>> {
+/// The table between `<!-- name -->` and `<!-- /name -->` of a document: its rows without the heading, as cells.
+pub fn table(document: &str, name: &str) -> Vec<Vec<String>> {
     let text = read(document);
     let between = text.split_once(&format!("<!-- {name} -->")).and_then(|(_, rest)| rest.split_once(&format!("<!-- /{name} -->")));
     let (between, _) = between.unwrap_or_else(|| panic!("{document} has no table `{name}`"));

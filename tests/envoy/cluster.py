@@ -43,10 +43,12 @@ class Volumes:
         assert {mount["name"] for mount in mounts} <= volumes, "a mount of no volume"
         return {mount["mountPath"]: self.folder / mount["name"] for mount in mounts}
 
-    def mount(self) -> None:
-        """Writes all volumes, or writes them anew: as kubelet does, in one rename."""
+    def mount(self, *names: str) -> None:
+        """Writes all volumes or those of these names, or writes them anew: as kubelet does, in one rename."""
         self.written += 1
         for volume in self.pod["volumes"]:
+            if names and volume["name"] not in names:
+                continue
             place = self.folder / volume["name"]
             place.mkdir(parents=True, exist_ok=True)
             if "emptyDir" not in volume:

@@ -1,10 +1,11 @@
-"""An HTTP/2 client that makes many calls on one connection and knows what GOAWAY means.
+"""HTTP/2 clients that make many calls on one connection and know what GOAWAY means.
 
 The library's connection is over for it once a GOAWAY has come. RFC 9113 (section 6.8) means otherwise:
 streams up to the number it names go on, and only new calls belong on another connection. Go's, Rust's and
 nghttp2's clients do so, and what they would notice of a change is what counts.
 """
 
+import json
 import socket
 
 import h2.config
@@ -86,3 +87,64 @@ class Http2Client:
             self.sock.sendall(self.connection.data_to_send())
             if self.connection.last_taken is not None and self.connection.last_taken < stream:
                 return None
+
+
+class Multiplexed:
+    """Several streams at once on one connection, for as long as the gateway keeps it."""
+
+    def __init__(self, port: int, key: str):
+        self.port, self.key = port, key
+        self.connection = _Connection()
+        self.connection.initiate_connection()
+        self.sock = socket.create_connection(("127.0.0.1", port), 30)
+        self.bodies: dict[int, bytes] = {}
+        self.ended: dict[int, bool] = {}
+
+    @property
+    def last_taken(self) -> int | None:
+        """The last stream that the gateway has taken, once it has said that it takes no more."""
+        return self.connection.last_taken
+
+    def begin(self, model: str) -> int:
+        """Begins a stream; returns its number."""
+        number = self.connection.get_next_available_stream_id()
+        body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Say hello."}]}
+        self.connection.send_headers(number, request_headers(self.port, "POST", "/v1/chat/completions", self.key))
+        self.connection.send_data(number, json.dumps(body).encode(), end_stream=True)
+        self.bodies[number], self.ended[number] = b"", False
+        self.sock.sendall(self.connection.data_to_send())
+        return number
+
+    def read(self, number: int) -> bytes:
+        """What has come of a stream, after a look at the connection."""
+        self._look(0.01)
+        return self.bodies[number]
+
+    def end(self) -> None:
+        """Reads until the gateway has closed the connection."""
+        with self.sock:
+            while self._look(30):
+                pass
+
+    def _look(self, seconds: float) -> bool:
+        self.sock.settimeout(seconds)
+        try:
+            data = self.sock.recv(262_144)
+        except TimeoutError:
+            assert seconds < 1, "the gateway has neither answered nor closed the connection"
+            return True
+        except ConnectionResetError:
+            return False
+        for event in self.connection.receive_data(data):
+            match event:
+                case h2.events.DataReceived(stream_id=at):
+                    self.bodies[at] += event.data
+                    self.connection.acknowledge_received_data(event.flow_controlled_length, at)
+                case h2.events.StreamEnded(stream_id=at):
+                    self.ended[at] = True
+        if data and (answer := self.connection.data_to_send()):
+            try:
+                self.sock.sendall(answer)
+            except OSError:
+                return False
+        return bool(data)

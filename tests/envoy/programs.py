@@ -46,7 +46,7 @@ def wasm() -> Path:
 
 
 def envoy() -> Path:
-    """Envoy 1.40: `$ENVOY_BIN`, else `envoy` on PATH if it is of that series, else the one `make build` installs."""
+    """Envoy 1.40: `$ENVOY_BIN`, else `envoy` on PATH if it is of that series, else the one `scripts/tools.sh envoy` installs."""
     if named := os.environ.get("ENVOY_BIN"):
         if not Path(named).is_file():
             raise Missing(f"ENVOY_BIN names {named}, which does not exist")
@@ -55,7 +55,7 @@ def envoy() -> Path:
         return Path(found)
     installed = TARGET / "tools/venv/bin/envoy"
     if not installed.is_file():
-        raise Missing(f"no Envoy {ENVOY_SERIES}x: set ENVOY_BIN, or run `make build`, which installs {installed}")
+        raise Missing(f"no Envoy {ENVOY_SERIES}x: set ENVOY_BIN, or run `scripts/tools.sh envoy`, which installs {installed}")
     return installed
 
 

@@ -29,6 +29,41 @@ QUICK, SLOW = "gpt-4o", "claude-sonnet"
 PATIENCE = {"first_token_timeout_ms": 10_000, "answer_timeout_ms": 15_000, "total_timeout_ms": 60_000}
 
 
+def acme(config: dict) -> dict:
+    """The workspace whose key the callers use."""
+    return next(workspace for workspace in config["workspaces"] if workspace["id"] == WORKSPACE)
+
+
+def by_name(url: str) -> str:
+    """The same address in another form, for which the cluster has to be made anew."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+def the_change(turn: int, first: dict):
+    """The n-th of a hundred changes: the policy always, and by turns all else.
+
+    A provider that comes takes over the quick calls at once, and gives them back when it goes; it is given by
+    name, so that Envoy has to look it up before it can be called.
+    """
+    providers, quick = first["providers"], next(n for n, model in enumerate(first["models"]) if model["id"] == QUICK)
+
+    def change(config: dict) -> None:
+        acme(config)["budget"]["usd"] = 1000 + turn
+        config["models"][1]["quality"]["default"] = 0.5 + turn / 1000
+        if turn % 3 == 0:  # one more provider, one less
+            is_there = config["providers"].pop("another", None)
+            if not is_there:
+                config["providers"]["another"] = providers["openai"] | {"base_url": by_name(providers["openai"]["base_url"])}
+            config["models"][quick]["deployments"] = [{"provider": "openai" if is_there else "another", "model": "gpt-4o"}]
+        if turn % 5 == 0:  # those that are being used
+            name = ["openai", "anthropic"][turn // 5 % 2]
+            here = config["providers"][name]["base_url"]
+            config["providers"][name]["base_url"] = by_name(here) if here == providers[name]["base_url"] else providers[name]["base_url"]
+        if turn % 20 == 19:  # the listener
+            config["routing"]["total_timeout_ms"] = 60_000 + turn
+    return change
+
+
 @dataclass
 class Live:
     """The running gateway, its file and what the file holds."""

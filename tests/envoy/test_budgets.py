@@ -27,7 +27,7 @@ CAP = Decimal(5)  # of the kind `capped`
     ("meter", PLAIN | {"cached": 80}),
     ("meter", PLAIN | {"cached": 100}),
     ("meter", PLAIN | {"reasoning": 40}),
-    ("meter", {"prompt": 1, "completion": 0}),
+    ("meter", {"prompt": 1, "completion": 1}),
     ("meter-anthropic", PLAIN),
     ("meter-anthropic", PLAIN | {"cached": 80}),
     ("meter-anthropic", PLAIN | {"cache_write": 70}),

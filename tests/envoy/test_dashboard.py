@@ -107,6 +107,16 @@ def test_the_dashboard_is_what_its_table_makes_of_it():
     assert json.loads(dashboard.text())["panels"]
 
 
+def test_the_panels_of_the_dashboard_leave_no_hole():
+    taken = {}
+    for panel in json.loads(dashboard.text())["panels"]:
+        place = panel["gridPos"]
+        for cell in ((x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])):
+            assert taken.setdefault(cell, panel["title"]) == panel["title"], f"{panel['title']} lies on {taken[cell]}"
+    height = 1 + max(y for _, y in taken)
+    assert set(taken) == {(x, y) for x in range(24) for y in range(height)}
+
+
 def test_every_query_of_the_dashboard_returns_data(demo):
     asked = [dashboard.chosen(expr, "1m") for expr in dashboard.queries()]
     assert len(asked) > 20 and not any("$" in expr for expr in asked)

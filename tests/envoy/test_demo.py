@@ -38,6 +38,7 @@ def up(tmp_path):
 def test_the_demo_serves_the_pasted_call_a_stream_and_a_failover(up):
     child, line = up()
     assert line.group(1) == f"http://127.0.0.1:{PORT}"
+    assert "Deprecated" not in child.errors()
 
     pasted = child.output().partition("\n")[2]
     shown = subprocess.run(["sh", "-c", pasted.replace("curl ", "curl -sS ", 1)], capture_output=True, text=True, timeout=30)

@@ -12,6 +12,7 @@ import configuration
 import programs
 import reloading
 from gateway import Gateway
+from lasting import Multiplexed
 from programs import until
 
 CHUNKS, INTERVAL_MS = 40, 60  # a stream of 2.4 s
@@ -72,6 +73,25 @@ def test_a_running_stream_ends_in_its_own_time_while_nobody_new_is_let_in(begin,
     assert time.monotonic() - at < 25, "it waited for its limit although nothing ran"
     answer = stream.ended()
     assert answer.status == 200 and answer.done and not answer.torn
+
+
+def test_streams_on_one_http2_connection_end_in_their_own_time_and_the_client_is_told_to_leave(begin, sim):
+    """GOAWAY says that no call comes after those that run; a call that was sent meanwhile is served too, or not taken."""
+    live = begin(drain_s=30, notice_s=3)
+    sim.behave(configuration.PROVIDER_OF[reloading.SLOW], chunks=CHUNKS, chunk_interval_ms=150)  # 6 s
+    client = Multiplexed(live.gateway.port, live.gateway.key)
+    streams = [client.begin(reloading.SLOW) for _ in range(3)]
+    until(lambda: all(client.read(stream) for stream in streams), "the streams to begin", 10)
+    told(live)
+    until(lambda: live.gateway.call("GET", "/healthz", key=None).status == 503, "the drain to begin", 3)
+    last = client.begin(reloading.SLOW)
+    client.end()
+    assert live.up.process.wait(30) == 0
+    assert client.last_taken is not None and client.last_taken >= streams[-1], "no GOAWAY"
+    taken = [stream for stream in [*streams, last] if stream <= client.last_taken]
+    for stream in taken:
+        assert client.ended[stream] and client.bodies[stream].rstrip().endswith(b"data: [DONE]"), client.bodies[stream][-200:]
+    assert "had not ended" not in live.up.errors()
 
 
 def test_load_balancers_have_time_to_notice_and_calls_are_served_meanwhile(begin, sim):

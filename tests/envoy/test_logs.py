@@ -44,6 +44,21 @@ def test_a_refused_call_is_a_line_too(stack, gateway):
     assert "canary" not in json.dumps(line)
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(("traceparent", "trace"), [
+    (f"00-{TRACE}-b7ad6b7169203331-01", TRACE), (f"00-{TRACE}-b7ad6b7169203331-00", TRACE), (None, None), ("nonsense", None),
+    (f"00-{TRACE}ff-b7ad6b7169203331-01", None), (f"00-{TRACE}-b7ad6b7169203331-01, 00-{TRACE}-b7ad6b7169203331-01", None),
+    ("00-prompt-canary-01", None),
+], ids=["sampled", "not sampled", "none", "no traceparent", "too long", "two", "words"])
+def test_a_line_has_the_id_of_its_callers_trace(stack, gateway, traceparent, trace):
+    """Of an Envoy without a tracer."""
+    answer = gateway.chat(headers=[("traceparent", traceparent)] if traceparent else [])
+    line = entry(stack, answer.header("x-request-id"))
+    assert line["trace_id"] == trace and "canary" not in json.dumps(line)
+
+
 def test_a_query_is_not_logged(stack, gateway):
     answer = gateway.call("GET", "/v1/models?api_key=query-canary")
     line = entry(stack, answer.header("x-request-id"))

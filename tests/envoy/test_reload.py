@@ -3,15 +3,18 @@
 import copy
 import socket
 import time
+from collections import Counter
 from decimal import Decimal
 
 import pytest
 
 import configuration
+import measured
 import programs
 import reloading
 from gateway import assert_error
 from programs import until
+from reloading import acme, the_change
 
 SWAPS = 100
 REVOKED_WITHIN_S = 2.0
@@ -38,41 +41,6 @@ def taken(applied) -> str:
     """What `nr apply` says of a change that was made."""
     assert applied.returncode == 0, applied.stderr
     return applied.stdout
-
-
-def acme(config: dict) -> dict:
-    """The workspace whose key the callers use."""
-    return next(workspace for workspace in config["workspaces"] if workspace["id"] == reloading.WORKSPACE)
-
-
-def by_name(url: str) -> str:
-    """The same address in another form, for which the cluster has to be made anew."""
-    return url.replace("127.0.0.1", "localhost")
-
-
-def the_change(turn: int, first: dict):
-    """The n-th of a hundred changes: the policy always, and by turns all else.
-
-    A provider that comes takes over the quick calls at once, and gives them back when it goes; it is given by
-    name, so that Envoy has to look it up before it can be called.
-    """
-    providers, quick = first["providers"], next(n for n, model in enumerate(first["models"]) if model["id"] == reloading.QUICK)
-
-    def change(config: dict) -> None:
-        acme(config)["budget"]["usd"] = 1000 + turn
-        config["models"][1]["quality"]["default"] = 0.5 + turn / 1000
-        if turn % 3 == 0:  # one more provider, one less
-            is_there = config["providers"].pop("another", None)
-            if not is_there:
-                config["providers"]["another"] = providers["openai"] | {"base_url": by_name(providers["openai"]["base_url"])}
-            config["models"][quick]["deployments"] = [{"provider": "openai" if is_there else "another", "model": "gpt-4o"}]
-        if turn % 5 == 0:  # those that are being used
-            name = ["openai", "anthropic"][turn // 5 % 2]
-            here = config["providers"][name]["base_url"]
-            config["providers"][name]["base_url"] = by_name(here) if here == providers[name]["base_url"] else providers[name]["base_url"]
-        if turn % 20 == 19:  # the listener
-            config["routing"]["total_timeout_ms"] = 60_000 + turn
-    return change
 
 
 @pytest.mark.timeout(180)
@@ -166,6 +134,91 @@ def test_what_envoy_refuses_is_undone_and_its_reason_is_told(live):
     after.pop("refusal.txt")
     assert after == before
     assert live.gateway.chat().status == 200, "the policy, which Envoy had taken before the listener, was not undone"
+
+
+def test_what_was_measured_goes_on_in_another_build_of_the_filter(live, sim, tmp_path):
+    """Also what the new build has not seen happen yet, and the call that the old one ends after the change."""
+    build = tmp_path / "build.wasm"
+    build.write_bytes(programs.wasm().read_bytes() + bytes([0, 5, 4]) + b"meas")
+    kinds = ("counter", "histogram")
+
+    def totals() -> Counter:
+        """Counters, and of histograms the number of values, by series."""
+        page = measured.page(live.admin)
+        of = {name for name, kind in page.types.items() if kind in kinds}
+        found = Counter()
+        for one in page.samples:
+            if one.name in of or one.name.removesuffix("_count") in of:
+                found[one.name, *sorted(one.labels.items())] += one.value
+        return found
+
+    def calls() -> int:
+        return sum(value for (name, *_), value in totals().items() if name == "nr_calls_total")
+    first = calls()
+    assert live.gateway.chat("no-such-model").status == 404
+    assert live.gateway.chat("gpt-4o").status == 200
+    until(lambda: calls() == first + 2, "both calls to be counted", 10)
+    sim.behave(configuration.PROVIDER_OF[reloading.SLOW], chunks=40, chunk_interval_ms=150)
+    with reloading.aside(lambda: live.gateway.chat(reloading.SLOW, stream=True, timeout=40)) as slow:
+        until(lambda: live.stats(r"^cluster\.provider_anthropic\.upstream_rq_active$").popitem()[1] == 1, "the stream to begin", 10)
+        before = until(lambda: (now := totals()) == (time.sleep(6) or totals()) and now, "all histograms to be merged", 30)
+        sizes = live.stats(r"v8\.active$").popitem()[1]
+        taken(live.apply(lambda config: None, "--wasm", build))
+    assert slow().status == 200 and slow().done
+    until(lambda: live.stats(r"v8\.active$").popitem()[1] == sizes, "the old machines to be gone", 20)
+    until(lambda: calls() == first + 3, "the stream to be counted", 10)
+    after = totals()
+    lost = {series: (value, after[series]) for series, value in before.items() if after[series] < value}
+    assert not lost, lost
+    assert live.gateway.chat("no-such-model").status == 404
+    assert live.gateway.chat("gpt-4o").status == 200
+    until(lambda: calls() == first + 5, "each call to be counted once", 10)
+
+
+def test_a_refused_change_leaves_the_provider_keys_and_the_filter_as_they_were(live, sim, tmp_path):
+    """A rotated key, the key of a new provider and another filter come with a port that is taken."""
+    build = tmp_path / "build.wasm"
+    build.write_bytes(programs.wasm().read_bytes() + bytes([0, 5, 4]) + b"away")
+    environment = live.keys.environment()
+    key = live.keys.provider["groq"]
+    rotated = {name: "rotated-" + value if value == key else value for name, value in environment.items()}
+    before = live.files()
+    (live.directory / "secrets" / "provider_groq.key").chmod(0o640)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        def change(config: dict) -> None:
+            config["providers"]["newcomer"] = dict(config["providers"]["groq"])
+            config["listen"]["port"] = busy.getsockname()[1]
+        applied = live.apply(change, "--wasm", build, environment=rotated)
+    assert applied.returncode == 1 and "cannot bind" in applied.stderr, applied.stderr
+    after = live.files()
+    for files in before, after:
+        files.pop("refusal.txt", None)
+    assert after == before
+    assert (live.directory / "secrets" / "provider_groq.key").stat().st_mode & 0o777 == 0o640
+
+    def used() -> bool:
+        live.gateway.chat("llama-3.3-70b")
+        return sim.requests("groq")[-1].values("authorization") == [f"Bearer {key}"]
+    until(used, "the key of before to reach the provider", 5)
+
+
+def test_keys_that_cannot_all_be_written_are_written_none(live):
+    """The second one has a directory in its place."""
+    secrets = live.directory / "secrets"
+    rotated = {name: "rotated-" + value for name, value in live.keys.environment().items()}
+    before = live.files()
+    last = max(secrets.glob("provider_*.key"))
+    held = last.read_bytes()
+    last.unlink()
+    last.mkdir()
+    try:
+        applied = live.apply(environment=rotated)
+    finally:
+        last.rmdir()
+        last.write_bytes(held)
+        last.chmod(0o600)
+    assert applied.returncode == 1 and last.name in applied.stderr, applied.stderr
+    assert live.files() == before
 
 
 def test_a_provider_that_is_gone_still_serves_the_calls_that_were_planned_with_it(live, sim):

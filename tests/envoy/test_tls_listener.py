@@ -1,6 +1,7 @@
 """Clients over TLS: which versions and protocols, and a certificate that changes while Envoy runs."""
 
 import base64
+import datetime
 import json
 import os
 import re
@@ -191,6 +192,38 @@ def test_check_and_up_name_the_file_that_envoy_could_not_use(stack, authority, t
     up = programs.run([programs.nr(), "up", "--config", tmp_path / "up.yaml", "--wasm", programs.wasm()],
                       stack.secrets.environment() | {"ENVOY_BIN": str(programs.envoy())})
     assert up.returncode == 1 and f"error: {place}: " in up.stderr and "BEGIN" not in up.stderr, up.stderr
+
+
+def from_now(days: float) -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+
+
+@pytest.mark.parametrize(("begins", "ends", "words"), [
+    (-90, -1, "expired at "), (-90, 0.01, ", in less than a day"), (-60, 29.5, ", in 29 days"), (-60, 30.5, None), (1, 90, "is not valid before "),
+], ids=["over", "in minutes", "in 29 days", "in 30 days", "not begun"])
+def test_check_warns_of_a_certificate_that_does_not_do_for_another_month(stack, authority, tmp_path, begins, ends, words):
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    begins, ends = from_now(begins), from_now(ends)
+    tls.write(authority.issue("localhost", not_before=begins, not_after=ends), certificate, key)
+    found = checked(stack, tmp_path, certificate, key)
+    if words is None:
+        assert found == []
+        return
+    [finding] = found
+    assert (finding["rule"], finding["path"]) == ("tls-validity", "listen.tls.certificate.file")
+    moment = begins if "not valid" in words else ends
+    assert words in finding["what"] and f"{moment:%Y-%m-%dT%H:%M:%S}Z" in finding["what"], finding
+    assert "BEGIN" not in str(finding)
+
+
+def test_check_looks_at_the_whole_chain(stack, authority, tmp_path):
+    """What the certificate was issued by ends before it does."""
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    tls.write(authority.issue("localhost"), certificate, key)
+    with certificate.open("ab") as chain:
+        chain.write(authority.issue("issuer.example", not_after=from_now(3.5)).cert_chain_pems[0].bytes())
+    [finding] = checked(stack, tmp_path, certificate, key)
+    assert finding["rule"] == "tls-validity" and "certificate 2 of the chain: expires" in finding["what"], finding
 
 
 def test_check_warns_of_a_key_that_every_user_can_read(stack, authority, tmp_path):

@@ -1,15 +1,19 @@
 """Providers over TLS and over HTTP/2: what is offered and asked for, and who gets the key."""
 
 import datetime
+import json
 import ssl
 from contextlib import ExitStack
 
 import pytest
 
+import configuration
 import http2_provider
+import programs
 import stack as stacks
 import tls
 from configuration import EVERY_CAPABILITY, UPSTREAM_NAME
+from programs import until
 
 # Providers whose certificate is none for `localhost`, and why.
 IMPOSTERS = ["another's name", "another's address", "unknown authority", "expired", "old TLS"]
@@ -124,6 +128,56 @@ def test_who_is_not_the_provider_and_has_no_successor_is_a_503(secured, sim):
     answer = gateway.chat("at-unknown-authority")
     assert answer.status == 503 and answer.json()["error"]["type"] == "no_provider_available"
     assert "certificate" not in answer.json()["error"]["message"].lower()
+
+
+def test_another_authority_is_believed_as_soon_as_its_file_is_there(stack, sim, tmp_path):
+    """Envoy runs on. A provider whose authority cannot be read is left for the next candidate meanwhile."""
+    first, second = tls.Authority(_made(tmp_path / "first")), tls.Authority(_made(tmp_path / "second"))
+    file = _made(tmp_path / "trusted") / "ca.pem"
+
+    def put(content: bytes) -> None:
+        beside = file.with_suffix(".new")
+        beside.write_bytes(content)
+        beside.rename(file)
+    put(first.file.read_bytes())
+    with tls.Relay(stack.simulator.providers["openai"], tls.server(second.issue("localhost"), "h2", "http/1.1")) as relay:
+        def configure(config: dict) -> None:
+            config["providers"]["openai"] |= {"base_url": f"https://localhost:{relay.port}/v1", "ca": {"file": str(file)}}
+            config["routing"] |= {"first_token_timeout_ms": 3_000, "answer_timeout_ms": 3_000, "adaptive": False}
+        with stacks.beside(stack, _made(tmp_path / "envoy"), workers=1, configure=configure) as running:
+            def who() -> list[str]:
+                answer = running.gateway.chat("gpt-4o", route={"fallbacks": ["llama-3.3-70b"]})
+                assert answer.status == 200, answer.body
+                return [attempt["provider"] for attempt in answer.routing["attempts"]]
+            assert who() == ["openai", "groq"]
+            put(second.file.read_bytes())
+            until(lambda: who() == ["openai"], "the other authority to be believed", 10)
+            said = len(running.envoy.errors())
+            put(b"no certificate")
+            until(lambda: "Failed to load trusted CA certificates" in running.envoy.errors()[said:], "Envoy to complain", 10)
+            assert who() == ["openai"], "a file that is none should leave the one before it in force"
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["no file", "nonsense"])
+def test_an_authority_that_cannot_be_read_is_warned_of_and_its_provider_gets_nothing(stack, sim, tmp_path, content):
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    authority = tls.Authority(_made(tmp_path / "authority"))
+    with tls.Relay(stack.simulator.providers["openai"], tls.server(authority.issue("localhost"), "h2")) as relay:
+        def configure(config: dict) -> None:
+            config["providers"]["openai"] |= {"base_url": f"https://localhost:{relay.port}/v1", "ca": {"file": str(file)}}
+            config["routing"] |= {"first_token_timeout_ms": 3_000, "answer_timeout_ms": 3_000}
+        config = json.loads(json.dumps(stack.config))
+        configure(config)
+        (tmp_path / "check.yaml").write_text(configuration.to_yaml(config))
+        checked = programs.run([programs.nr(), "check", "--json", tmp_path / "check.yaml"], stack.secrets.environment())
+        findings = [json.loads(line) for line in checked.stdout.splitlines()]
+        assert [found["path"] for found in findings if found["rule"] == "tls-files"] == ["providers.openai.ca.file"], checked.stdout
+        with stacks.beside(stack, _made(tmp_path / "envoy"), workers=1, configure=configure) as running:
+            answer = running.gateway.chat("gpt-4o", route={"fallbacks": ["llama-3.3-70b"]})
+            assert answer.status == 200 and [attempt["provider"] for attempt in answer.routing["attempts"]] == ["openai", "groq"]
+    assert all(seen.sent == b"" for seen in relay.seen), relay.seen
 
 
 @pytest.fixture(scope="module")

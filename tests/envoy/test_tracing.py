@@ -68,6 +68,25 @@ def is_error(span) -> bool:
     return span.failed or span.attributes.get("error") == "true"
 
 
+def logged(running, answer) -> dict:
+    """The line of the access log of a call."""
+    ident = answer.header("x-request-id")
+    return json.loads(programs.until(lambda: next((line for line in running.envoy.output().splitlines() if ident in line), None), "its line", 10))
+
+
+def test_the_access_log_has_the_trace_of_the_spans(traced, sim, collector):
+    running, caller = traced[0], Caller()
+    line = logged(running, running.gateway.chat(headers=caller.headers))
+    assert line["trace_id"] == caller.trace and collector.trace(caller.trace, 2)
+    # A trace that begins here.
+    line = logged(running, running.gateway.chat())
+    assert collector.trace(line["trace_id"], 2)
+    # One that is not sampled has no span, and yet is the caller's.
+    caller = Caller(sampled=False)
+    assert logged(running, running.gateway.chat(headers=caller.headers))["trace_id"] == caller.trace
+    assert logged(running, running.gateway.chat(headers=[("traceparent", "prompt-canary")]))["trace_id"] is None
+
+
 def test_the_span_of_a_call_says_what_was_asked_and_what_it_took(gateway, collector, stack):
     caller = Caller()
     answer = gateway.chat(text=stack.secrets.prompt, headers=caller.headers)

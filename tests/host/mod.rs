@@ -85,6 +85,11 @@ pub fn log() -> Vec<String> {
     vm(|vm| vm.log.iter().map(|(_, line)| line.clone()).collect())
 }
 
+/// The metrics that Envoy has been told of, by name, as they stand.
+pub fn metrics() -> BTreeMap<String, u64> {
+    vm(|vm| vm.metrics.iter().map(|(_, name, value)| (String::from_utf8_lossy(name).into_owned(), *value)).collect())
+}
+
 /// Milliseconds since 1970 on the filter's clock.
 pub fn now_ms() -> u64 {
     vm(|vm| vm.now / 1_000_000)

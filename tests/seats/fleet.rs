@@ -3,14 +3,19 @@
 use serde_json::json;
 
 use super::fixture::{body, document, gateway};
-use super::host::{Bare, Effect, Gateway, Headers, KEY, Piece, Way, asked, effects, reach_services, service_answers, tick};
+use super::host::{
+    Bare, Effect, Gateway, Headers, KEY, Piece, Way, asked, effects, metrics, pass_ms, reach_services, service_answers, tick,
+};
 
 const GRANTED: &[u8] = b"\x08\x01";
 const REFUSED: &[u8] = b"\x08\x02";
 const DEADLINE_EXCEEDED: u32 = 4;
 
 fn fleet(on_unavailable: &str) -> Gateway {
-    let mut document = document();
+    fleet_of(document(), on_unavailable)
+}
+
+fn fleet_of(mut document: serde_json::Value, on_unavailable: &str) -> Gateway {
     let service = json!({"address": "127.0.0.1", "port": 8081});
     document["limits"] = json!({"scope": "fleet", "service": service, "on_unavailable": on_unavailable});
     document["workspaces"][0]["limits"] = json!({"requests_per_minute": 100});
@@ -111,4 +116,46 @@ fn without_an_answer_the_operator_says_what_becomes_of_calls() {
         }
         end(seat);
     }
+}
+
+#[test]
+fn the_fleet_is_measured_unless_nothing_is() {
+    for enabled in [true, false] {
+        let mut document = document();
+        document["telemetry"] = json!({"metrics": {"enabled": enabled}});
+        let before = metrics();
+        let gateway = fleet_of(document, "local");
+        let (seat, ..) = arrived(&gateway);
+        tick();
+        service_answers(u32::try_from(asked().len()).expect("few"), Ok(GRANTED));
+        assert_eq!(effects(), [Effect::Resume]);
+        end(seat);
+        let granted = "nr_fleet_requests_total.result=granted;";
+        let told = |name: &str| metrics().get(name).copied().unwrap_or_default() - before.get(name).copied().unwrap_or_default();
+        assert_eq!((told(granted), told("nr_fleet_available")), if enabled { (1, 1) } else { (0, 0) });
+        if !enabled {
+            assert_eq!(metrics(), before);
+        }
+        super::host::forget_shared_data();
+    }
+}
+
+#[test]
+fn the_gauge_of_what_is_left_knows_what_the_service_has_said() {
+    let gateway = fleet("local");
+    let left = || {
+        pass_ms(5_000);
+        tick();
+        metrics().get("nr_limit_remaining.workspace=acme;.limit=requests;").copied()
+    };
+    assert_eq!(left(), Some(100), "nothing was asked, so this Envoy's own count is all that is known");
+    let (seat, ..) = arrived(&gateway);
+    tick();
+    service_answers(1, Ok(REFUSED));
+    service_answers(2, Ok(REFUSED));
+    assert_eq!(refusal(&effects()).0, 429);
+    end(seat);
+    assert_eq!(left(), Some(0), "the others have used it up");
+    pass_ms(60_000);
+    assert_eq!(left(), Some(100), "another minute");
 }

@@ -118,6 +118,18 @@ fn a_stream_that_is_cut_and_closed_by_trailers_is_torn_and_not_presented_as_comp
 }
 
 #[test]
+fn a_stream_without_a_farewell_that_trailers_close_is_whole_if_its_choices_have_ended() {
+    let whole = chunks(&["a", "b"]);
+    let ended = whole.strip_suffix("data: [DONE]\n\n").expect("a farewell");
+    for size in [7, 100_000] {
+        let mut gateway = gateway();
+        gateway.will("openai", Reply::stream(ended).in_pieces_of(size).trailers(&[("x-end", "1")]));
+        let answer = gateway.call(Request::chat(body(r#""model":"gpt-4o","stream":true"#)));
+        assert_eq!((answer.finish, streamed_text(&answer.chunks())), (Finish::Whole, "ab".to_owned()), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn garbage_behind_the_end_of_a_stream_is_not_an_error_of_the_answer() {
     let mut whole = chunks(&["a", "b"]).into_bytes();
     whole.extend_from_slice(b"data: \xff\xfe\n\n");

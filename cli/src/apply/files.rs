@@ -16,7 +16,8 @@ use crate::render::{self, Places};
 
 /// Renders the set of a configuration for the places of a record.
 pub(crate) fn render(loaded: &Loaded, record: &Record) -> Result<Set, Failure> {
-    let places = Places { wasm: &record.wasm, secrets: &record.secrets, authorities: &record.authorities };
+    let aws = record.site.secrets_from.as_deref().unwrap_or(&record.secrets);
+    let places = Places { wasm: &record.wasm, secrets: &record.secrets, aws, authorities: &record.authorities };
     Ok(render::dynamic::set(&loaded.document, &loaded.config, &places, &record.at)?)
 }
 
@@ -68,11 +69,38 @@ const MODULE: &str = "neural_router-";
 /// Removes the kept filters that are none of these.
 pub(super) fn forget_modules(directory: &Path, but: [&str; 2]) {
     let but = but.map(|path| Path::new(path).file_name());
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_string_lossy().starts_with(MODULE) && !but.contains(&Some(name.as_os_str())) {
-            // One that stays takes room and does nothing.
-            let _ = fs::remove_file(entry.path());
+    for module in modules(directory).filter(|module| !but.contains(&module.file_name())) {
+        // One that stays takes room and does nothing.
+        let _ = fs::remove_file(module);
+    }
+}
+
+fn modules(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(MODULE)).map(|entry| entry.path())
+}
+
+/// A change that may come to nothing: dropped before it is made, it takes the filters away that came since it began.
+pub(super) struct Trial {
+    directory: PathBuf,
+    modules: Option<Vec<PathBuf>>,
+}
+
+impl Trial {
+    pub(super) fn begin(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), modules: Some(modules(directory).collect()) }
+    }
+
+    pub(super) fn made(mut self) {
+        self.modules = None;
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let Some(before) = &self.modules else { return };
+        for module in modules(&self.directory).filter(|module| !before.contains(module)) {
+            let _ = fs::remove_file(module);
         }
     }
 }

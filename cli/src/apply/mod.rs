@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Everything that can be found wrong is found before the first file is touched. What Envoy alone can find
-//! wrong is undone. A provider that the configuration no longer has stays among the clusters until no call
+//! wrong is undone, secrets included. A provider that the configuration no longer has stays among the clusters until no call
 //! can still turn to it that was planned when it was there; the next change drops it.
 
 pub(crate) mod admin;
@@ -15,8 +15,12 @@ pub(crate) mod files;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod refusal;
+mod rotation;
 mod swap;
+mod watch;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,9 +30,11 @@ use crate::failure::{Failure, print};
 use crate::load::{self, Loaded};
 use crate::render::dynamic::{BOOTSTRAP, Part, Set};
 use crate::secrets;
+use crate::site::Site;
 use admin::Admin;
 use options::{Apply, Files};
 use record::Record;
+use rotation::Rotation;
 
 /// Beyond the longest call: clocks, and an attempt that has just begun.
 const RETIREMENT_SLACK_MS: u64 = 5_000;
@@ -36,34 +42,77 @@ const RETIREMENT_SLACK_MS: u64 = 5_000;
 /// `nr apply`.
 pub(crate) fn run(options: &Apply) -> Result<(), Failure> {
     let directory = options.run_dir.clone().map_or_else(record::running, Ok)?;
+    if options.watch {
+        return watch::run(options, &directory);
+    }
     let _lock = files::lock(&directory)?;
-    let mut record = Record::read(&directory)?;
+    let record = Record::read(&directory)?;
     let file = file(options, &record)?;
-    let loaded = load::file(&file)?;
-    loaded.warn();
-    record.config = Some(absolute(&file)?);
-    let admin = Admin(options.admin.clone().unwrap_or_else(|| record.admin.clone()));
+    let applied = change(options, &directory, record, &file, &load::read(&file)?, true)?;
+    print(&format!("{applied}\n"))
+}
+
+/// Makes the running gateway work with what a file says. The directory is locked. `aloud`: with the warnings.
+fn change(options: &Apply, directory: &Path, mut record: Record, file: &Path, text: &str, aloud: bool) -> Result<Applied, Failure> {
+    let loaded = load::file_at(file, text, &record.site)?;
+    if aloud {
+        loaded.warn();
+    }
+    record.config = Some(absolute(file)?);
+    let admin = options.admin(&record);
     let wasm_before = record.wasm.clone();
+    let trial = files::Trial::begin(directory);
     if let Some(wasm) = &options.wasm {
-        let kept = files::keep_module(&directory, wasm)?;
+        let kept = files::keep_module(directory, wasm)?;
         let name = kept.file_name().unwrap_or_default().to_string_lossy();
         record.wasm = format!("{}/{name}", record.at);
     }
 
     let mut set = files::render(&loaded, &record)?;
-    can_be_live(&directory, &set)?;
-    retire(&directory, &mut set, &mut record, now_ms())?;
-    let rotated = rotate(&loaded, &record)?;
-    let changed = swap::swap(&directory, &set, &admin)?;
+    can_be_live(directory, &set, &record.site)?;
+    retire(directory, &mut set, &mut record, now_ms())?;
+    let rotation = Rotation::make(&loaded, &record)?;
+    let rotated = rotation.changed.clone();
+    let changed = swap::swap(directory, &set, &admin).map_err(|why| rotation.undo(why))?;
+    trial.made();
     record.of(&loaded);
-    record.write(&directory)?;
-    files::forget_modules(&directory, [&record.wasm, &wasm_before]);
-    print(&format!("{}\n", summary(&changed, &rotated, &record)))
+    record.write(directory).map_err(|why| Failure::new(format!("the new configuration is in force, but {why}; run `nr apply` again")))?;
+    files::forget_modules(directory, [&record.wasm, &wasm_before]);
+    Ok(Applied { changed, rotated, retired: record.retired })
+}
+
+/// What a change has done.
+#[derive(Debug)]
+struct Applied {
+    changed: Vec<Part>,
+    /// Providers whose secrets are others now.
+    rotated: Vec<String>,
+    /// Clusters that nothing names any more, and until when they stay.
+    retired: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.changed.as_slice() {
+            [] => f.write_str("applied: nothing that Envoy reads has changed")?,
+            parts => write!(f, "applied: {}", parts.iter().map(|part| part.file()).collect::<Vec<_>>().join(", "))?,
+        }
+        if !self.rotated.is_empty() {
+            let link = if self.changed.is_empty() { ", but these secrets" } else { "; secrets" };
+            write!(f, "{link}: {}", self.rotated.join(", "))?;
+        }
+        if !self.retired.is_empty() {
+            let names: Vec<&str> = self.retired.keys().map(String::as_str).collect();
+            write!(f, "; kept for calls that are under way: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// `nr render files`.
 pub(crate) fn render_files(options: &Files) -> Result<(), Failure> {
-    let loaded = load::file(&options.config)?;
+    let Files { sources, site, .. } = options;
+    let loaded = load::file_at(&sources.config, &load::read(&sources.config)?, site)?;
     loaded.warn();
     std::fs::create_dir_all(&options.directory).map_err(|error| Failure::new(format!("{}: {error}", options.directory.display())))?;
     let at = match &options.at {
@@ -71,18 +120,23 @@ pub(crate) fn render_files(options: &Files) -> Result<(), Failure> {
         None => absolute(&options.directory)?,
     };
     let mut record = Record {
-        config: Some(absolute(&options.config)?),
+        config: Some(absolute(&sources.config)?),
         at,
-        wasm: options.wasm.clone(),
-        secrets: options.secrets_path().to_owned(),
-        writes_secrets: options.secrets.is_some(),
-        authorities: options.ca.clone(),
+        wasm: sources.wasm.clone(),
+        secrets: sources.secrets_path().to_owned(),
+        writes_secrets: sources.secrets.is_some(),
+        authorities: sources.ca.clone(),
+        site: site.clone(),
         ..Record::default()
     };
     record.of(&loaded);
     let set = files::render(&loaded, &record)?;
-    if let Some(directory) = &options.secrets {
-        for missing in secrets::write(&loaded.document, directory)? {
+    if let Some(directory) = &sources.secrets {
+        for missing in secrets::write(&loaded.document, directory, site.aws())? {
+            // What is to be mounted is there before this runs, or is not coming.
+            if site.secrets_from.is_some() {
+                return Err(Failure::new(missing));
+            }
             eprintln!("warning: {missing}");
         }
     }
@@ -99,7 +153,7 @@ fn file(options: &Apply, record: &Record) -> Result<PathBuf, Failure> {
 }
 
 /// Envoy reads its bootstrap once.
-fn can_be_live(directory: &Path, set: &Set) -> Result<(), Failure> {
+fn can_be_live(directory: &Path, set: &Set, site: &Site) -> Result<(), Failure> {
     let file = directory.join(BOOTSTRAP);
     let old = std::fs::read_to_string(&file).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     if old == set.bootstrap {
@@ -112,7 +166,11 @@ fn can_be_live(directory: &Path, set: &Set) -> Result<(), Failure> {
         [] => "what Envoy reads only at its start".to_owned(),
         parts => format!("{} of Envoy's bootstrap", parts.join(", ")),
     };
-    Err(Failure::new(format!("{what} cannot change while Envoy runs; nothing was changed: end the gateway and start it with this file")))
+    let advice = match site.listen {
+        Some(_) => "set up a new one with this file, on Kubernetes by `nr render kubernetes`",
+        None => "end the gateway and start it with this file",
+    };
+    Err(Failure::new(format!("{what} cannot change while Envoy runs; nothing was changed: {advice}")))
 }
 
 /// Keeps the clusters that the running configuration has and the new one has not, each for its time.
@@ -136,41 +194,10 @@ fn retire(directory: &Path, set: &mut Set, record: &mut Record, now_ms: u64) -> 
     Ok(())
 }
 
-/// Puts the secrets of this moment where Envoy watches for them. One that cannot be had is an error
-/// unless there is an earlier one, which stays. Returns the providers whose secrets are others now.
-fn rotate(loaded: &Loaded, record: &Record) -> Result<Vec<String>, Failure> {
-    if !record.writes_secrets {
-        return Ok(Vec::new());
+impl Apply {
+    fn admin(&self, record: &Record) -> Admin {
+        Admin(self.admin.clone().unwrap_or_else(|| record.admin.clone()))
     }
-    for (name, provider) in &loaded.document.providers {
-        if let Some(missing) = secrets::missing(name, provider).into_iter().next()
-            && !secrets::has_earlier(name, provider, &record.secrets)
-        {
-            return Err(Failure::new(format!("{missing}; nothing was changed")));
-        }
-    }
-    let before = secrets::held(&record.secrets);
-    secrets::write(&loaded.document, &record.secrets)?;
-    let after = secrets::held(&record.secrets);
-    let differs = |file: &str| after.get(file) != before.get(file);
-    let names = loaded.document.providers.keys().map(|name| (name, crate::render::credential::name(name)));
-    Ok(names.filter(|(_, file)| differs(file)).map(|(name, _)| format!("providers.{name}")).collect())
-}
-
-fn summary(changed: &[Part], rotated: &[String], record: &Record) -> String {
-    let mut said = match changed {
-        [] => "applied: nothing that Envoy reads has changed".to_owned(),
-        parts => format!("applied: {}", parts.iter().map(|part| part.file()).collect::<Vec<_>>().join(", ")),
-    };
-    if !rotated.is_empty() {
-        let link = if changed.is_empty() { ", but these secrets" } else { "; secrets" };
-        said.push_str(&format!("{link}: {}", rotated.join(", ")));
-    }
-    if !record.retired.is_empty() {
-        let names: Vec<&str> = record.retired.keys().map(String::as_str).collect();
-        said.push_str(&format!("; kept until a later `nr apply`, for calls that are under way: {}", names.join(", ")));
-    }
-    said
 }
 
 impl Record {

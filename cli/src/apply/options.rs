@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::options::{AUTHORITIES, SECRETS, WASM};
+use crate::options::Sources;
+use crate::site::Site;
 
 const APPLY_EXAMPLES: &str = "\
-What changes: keys, limits, budgets, rules, models, prices, routing, providers, the listener, the filter itself. No call is lost,
-no stream is cut, nothing that is counted is forgotten. It is done when Envoy says that it works with the new
-configuration; what Envoy refuses is undone. What cannot change while Envoy runs is refused and says so.
+What changes: keys, limits, budgets, rules, models, prices, routing, providers, the listener, the filter itself.
+No call is lost, no stream is cut, nothing that is counted is forgotten. It is done when Envoy says that it works
+with the new configuration; what Envoy refuses is undone. What cannot change while Envoy runs is refused and says so.
 
 Provider keys are read from the environment of this command and from their files. One that is in neither stays as it is.
 
@@ -19,7 +20,12 @@ Examples:
   nr apply neural-router.yaml --run-dir /run/neural-router
       a gateway whose files were made by `nr up --run-dir` or `nr render files`
   OPENAI_API_KEY=sk-… nr apply                     a new provider key, and nothing else: no file of Envoy's changes
-  nr apply --wasm neural_router.wasm               another build of the filter";
+  nr apply --wasm neural_router.wasm               another build of the filter
+  nr apply neural-router.yaml --watch              stay, and do so whenever the file has changed
+
+With --watch, standard output has a line for each change that was made or refused: when, the first digits of the
+file's SHA-256, and what. A file that is refused changes nothing; it is tried again when it has changed, and every
+five minutes, since what hindered it may be gone. It ends on SIGTERM, with status 0.";
 
 /// Options of `nr apply`.
 #[derive(Debug, Args)]
@@ -34,8 +40,11 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<String>,
     /// Another filter [default: the one in use].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
     pub(crate) wasm: Option<PathBuf>,
+    /// Stay, and apply the file whenever it has changed.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 const DRAIN_EXAMPLES: &str = "\
@@ -71,7 +80,9 @@ Examples:
   envoy --config-path /run/neural-router/envoy.yaml
   nr apply neural-router.yaml --run-dir /run/neural-router
   nr render files out --at /etc/envoy --wasm /etc/envoy/neural_router.wasm --secrets-at /etc/envoy/secrets
-      for another machine, where the files will be in /etc/envoy";
+      for another machine, where the files will be in /etc/envoy
+  nr render files /run/nr --secrets /run/nr/secrets --secrets-from /etc/secrets --listen http://0.0.0.0:8080
+      in a container: its address is its own, and what the configuration takes from variables is mounted as files";
 
 /// Options of `nr render files`.
 #[derive(Debug, Args)]
@@ -79,30 +90,11 @@ Examples:
 pub(crate) struct Files {
     /// Directory to write to; made if it is not there.
     pub(crate) directory: PathBuf,
-    /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = "neural-router.yaml")]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     /// Where Envoy will find the directory [default: where it is].
     #[arg(long, value_name = "PATH")]
     pub(crate) at: Option<String>,
-    /// The filter, where Envoy finds it.
-    #[arg(long, value_name = "PATH", default_value = WASM)]
-    pub(crate) wasm: String,
-    /// Directory for what authenticates to providers: what is in the environment is written there, readable by you only.
-    #[arg(long, value_name = "DIR", conflicts_with = "secrets_at")]
-    pub(crate) secrets: Option<String>,
-    /// Directory where Envoy will find what authenticates to providers; nothing is written [default: target/run/secrets].
-    #[arg(long, value_name = "PATH")]
-    pub(crate) secrets_at: Option<String>,
-    /// Certificate authorities providers are checked against, where Envoy finds them.
-    #[arg(long, value_name = "PATH", default_value = AUTHORITIES)]
-    pub(crate) ca: String,
-}
-
-impl Files {
-    /// The directory of secrets that the files name.
-    pub(crate) fn secrets_path(&self) -> &str {
-        let given = self.secrets.as_deref().or(self.secrets_at.as_deref()).unwrap_or(SECRETS);
-        if given.len() > 1 { given.trim_end_matches('/') } else { given }
-    }
+    #[command(flatten)]
+    pub(crate) site: Site,
 }

@@ -10,6 +10,7 @@ use rustix::process::{Pid, getuid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::site::Site;
 
 /// Name of the file.
 const FILE: &str = "gateway.json";
@@ -34,6 +35,9 @@ pub(crate) struct Record {
     pub(crate) writes_secrets: bool,
     /// Certificate authorities, where Envoy finds them.
     pub(crate) authorities: String,
+    /// What holds here whatever the configuration says.
+    #[serde(default, skip_serializing_if = "Site::is_anywhere")]
+    pub(crate) site: Site,
     /// Envoy's administration as this machine reaches it, `host:port`.
     pub(crate) admin: String,
     /// Process of the `nr up` that runs it.

@@ -32,10 +32,9 @@ pub(super) fn swap(directory: &Path, set: &Set, admin: &Admin) -> Result<Vec<Par
     }
     for (done, change) in changes.iter().enumerate() {
         if let Err(why) = change.make(directory, admin) {
-            for change in changes.iter().take(done + 1).rev() {
-                change.undo(directory, admin)?;
-            }
-            return Err(why);
+            let undone = changes.iter().take(done + 1).rev().map(|change| change.undo(directory, admin));
+            let left: Vec<String> = undone.filter_map(|undone| Some(undone.err()?.to_string())).collect();
+            return Err(why.and("not every file could be put back", &left));
         }
     }
     Ok(changes.iter().map(|change| change.part).collect())

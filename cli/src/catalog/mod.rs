@@ -28,7 +28,7 @@ use table::Table;
 pub(crate) fn update(options: &CatalogUpdate) -> Result<(), Failure> {
     let file = &options.file;
     let because = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
-    let text = fs::read_to_string(file).map_err(|error| because(&error))?;
+    let text = load::read(file)?;
     let loaded = load::text(&text).map_err(|error| because(&error))?;
     let source = source::read(options.from.as_deref())?;
     let table = Table::parse(&source.text).map_err(|error| Failure::new(format!("{}: {error}", source.name)))?;

@@ -1,5 +1,5 @@
 //! One JSON line per call on standard output: who, what, how long, and which candidates were tried.
-//! Never a credential, a query string, a body or any header the client chose besides the path.
+//! Never a credential, a query string, a body or any header the client chose besides the path and the id of its trace.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,24 @@ pub(super) const PATH: &str = concat!(
     r#"{"command": "PATH", "param": "NQ"}]})%"#
 );
 
-/// The access log of the connection manager.
-pub(super) fn configuration() -> Value {
+/// The trace's id of a call that is traced, or would be if its caller or the sampling had it so.
+const TRACE_ID: &str = "%TRACE_ID%";
+
+/// The same where nothing is traced: Envoy knows no trace then, and the caller's header passes by. What is not in the
+/// form of <https://www.w3.org/TR/trace-context/#traceparent-header> is nothing, as far as Envoy takes a pattern: it gives
+/// one longer than this no result.
+const CALLERS_TRACE_ID: &str =
+    r"%CEL(re.extract(request.headers['traceparent'], '^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]+-[0-9a-f]{2}$', '\\1'))%";
+
+/// The access log of the connection manager. `traced`: whether it has a tracer.
+pub(super) fn configuration(traced: bool) -> Value {
     json!([extension(
         "envoy.access_loggers.stdout",
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
         json!({"log_format": {"json_format": {
             "time": "%START_TIME%",
             "request_id": REQUEST_ID,
+            "trace_id": if traced { TRACE_ID } else { CALLERS_TRACE_ID },
             "protocol": "%PROTOCOL%",
             "method": "%REQ(:METHOD)%",
             "path": PATH,

@@ -36,7 +36,8 @@ pub(crate) fn definition(tls: &Tls) -> Result<String, serde_yaml_ng::Error> {
     serde_yaml_ng::to_string(&ordered(json!({"resources": [secret]})))
 }
 
-fn directory(file: &str) -> Option<&str> {
+/// The directory of a file.
+pub(super) fn directory(file: &str) -> Option<&str> {
     file.rsplit_once('/').map(|(directory, _)| if directory.is_empty() { "/" } else { directory })
 }
 

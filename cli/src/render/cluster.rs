@@ -8,7 +8,7 @@ use neural_router::config::catalog::{Endpoint, Provider};
 use neural_router::config::document::{self, Document, HttpVersion};
 use serde_json::{Value, json};
 
-use super::{BUFFER, Places, credential, extension, seat, socket, typed};
+use super::{BUFFER, Places, authority, credential, extension, seat, socket, typed};
 
 /// Includes the TLS handshake. A provider that needs longer is one to leave for the next candidate.
 const CONNECT_TIMEOUT: &str = "3s";
@@ -35,13 +35,13 @@ pub(super) fn provider(
         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
         json!({}),
     ));
-    let how = Reach { http: written.http, authorities: written.ca.as_ref().map_or(places.authorities, |ca| &ca.file) };
+    let how = Reach { http: written.http, own_authority: written.ca.as_ref().map(|_| provider.name.as_str()), places };
     Ok(cluster(&provider.cluster, &provider.endpoint, json!({"http_filters": filters}), how))
 }
 
 /// A cluster without filters.
 pub(super) fn plain(name: &str, endpoint: &Endpoint, places: &Places<'_>) -> Value {
-    cluster(name, endpoint, json!({}), Reach { http: None, authorities: places.authorities })
+    cluster(name, endpoint, json!({}), Reach { http: None, own_authority: None, places })
 }
 
 /// How an endpoint is spoken to.
@@ -49,8 +49,9 @@ pub(super) fn plain(name: &str, endpoint: &Endpoint, places: &Places<'_>) -> Val
 struct Reach<'a> {
     /// The version that was asked for.
     http: Option<HttpVersion>,
-    /// Whom its certificate is checked against, if it has one.
-    authorities: &'a str,
+    /// The provider, if its certificate is checked against an authority of its own and not against the machine's.
+    own_authority: Option<&'a str>,
+    places: &'a Places<'a>,
 }
 
 fn cluster(name: &str, endpoint: &Endpoint, mut protocol: Value, how: Reach<'_>) -> Value {
@@ -139,7 +140,7 @@ fn alpn(http: Option<HttpVersion>) -> Value {
 /// The name asked for and checked is the provider's, always. Envoy's `auto_sni` would ask for the
 /// name the *client* wrote, because the request is rewritten after the connection was chosen.
 fn tls(endpoint: &Endpoint, how: Reach<'_>) -> Value {
-    let mut validation = json!({"trusted_ca": {"filename": how.authorities}});
+    let mut validation = json!({});
     let mut context = json!({});
     if endpoint.host.parse::<IpAddr>().is_ok() {
         validation["match_typed_subject_alt_names"] = json!([{"san_type": "IP_ADDRESS", "matcher": {"exact": endpoint.host}}]);
@@ -150,7 +151,12 @@ fn tls(endpoint: &Endpoint, how: Reach<'_>) -> Value {
     context["common_tls_context"] = json!({
         "alpn_protocols": alpn(how.http),
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-        "validation_context": validation,
     });
+    if let Some(provider) = how.own_authority {
+        context["common_tls_context"]["combined_validation_context"] = authority::watched(provider, validation, how.places);
+    } else {
+        validation["trusted_ca"] = json!({"filename": how.places.authorities});
+        context["common_tls_context"]["validation_context"] = validation;
+    }
     extension("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context)
 }

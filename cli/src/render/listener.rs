@@ -60,7 +60,7 @@ fn connection_manager(document: &Document, config: &Config, places: &Places<'_>)
         "http_filters": filters,
         "route_config": route::configuration(document, config),
         "local_reply_config": local_reply::configuration(config),
-        "access_log": access_log::configuration(),
+        "access_log": access_log::configuration(document.telemetry.traces.is_some()),
     });
     if let Some(traces) = &document.telemetry.traces {
         manager["tracing"] = tracing::configuration(traces)?;

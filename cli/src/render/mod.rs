@@ -6,6 +6,7 @@
 //! One module per Envoy concern; each says why its settings are what they are.
 
 mod access_log;
+pub(crate) mod authority;
 mod capability;
 pub(crate) mod certificate;
 mod cluster;
@@ -35,6 +36,8 @@ pub(crate) struct Places<'a> {
     pub(crate) wasm: &'a str,
     /// Directory of what authenticates to providers.
     pub(crate) secrets: &'a str,
+    /// Directory of keys of AWS: the same, unless they are mounted elsewhere.
+    pub(crate) aws: &'a str,
     /// Certificate authorities that providers are checked against, PEM.
     pub(crate) authorities: &'a str,
 }

@@ -229,7 +229,9 @@ impl Canvas {
         let best = places.iter().min_by(|a, b| covered(a).total_cmp(&covered(b))).copied().unwrap_or(places[0]);
         self.taken.push(area(best));
         let weight = if bold { r#" font-weight="bold""# } else { "" };
-        self.text(best.0, best.1, &format!(r#"fill="{colour}"{weight}"#), &point.label);
+        // A rim of white keeps lines out of the letters.
+        let rim = r#"stroke="white" stroke-width="3" stroke-linejoin="round" paint-order="stroke""#;
+        self.text(best.0, best.1, &format!(r#"fill="{colour}" {rim}{weight}"#), &point.label);
     }
 
     fn legend(&mut self, figure: &Figure) {
@@ -242,7 +244,7 @@ impl Canvas {
         ];
         for (at, entry) in entries.iter().enumerate() {
             let (column, line) = (at % 2, at / 2);
-            self.text(LEFT + column as f64 * 250.0, BOTTOM + 66.0 + line as f64 * 18.0, r##"fill="#333333""##, entry);
+            self.text(LEFT + column as f64 * 236.0, BOTTOM + 66.0 + line as f64 * 18.0, r##"fill="#333333""##, entry);
         }
     }
 

@@ -9,16 +9,17 @@ use super::table::Sort;
 
 const EXAMPLES: &str = "\
 Examples:
-  nr top                                   in a terminal: refreshing; q ends it, s changes the order, c e l $ n choose it
+  nr top                                   in a terminal: refreshing; q ends it, s or one of c e l $ n orders
   nr top --admin http://127.0.0.1:9901     another gateway's administration endpoint
   nr top | tee -a top.log                  no terminal: the same figures as lines of text, at every interval
-  nr top --once                            two looks, an interval apart, and what came between; exit status 1 if nobody answers
+  nr top --once                            two looks and what came between them; exit status 1 if nobody answers
   nr top --once --json | jq '.models[] | select(.cooling)'
       for scripts; figures have their unit in their name
 
 CALLS/S of a model counts attempts, ERRORS recent ones that failed by no doing of the caller. TTFT is the time to the
-first token of streams, TOTAL the time of whole calls. Rates of calls are those since the last look. All else is recent: of
-the last minute, or of all the time since Envoy began while nobody has watched for ten seconds yet, as with --once.
+first token of streams, TOTAL the time of whole calls. Rates of calls are those since the last look. All else is
+recent: of the last minute, or of all the time since Envoy began while nobody has watched for ten seconds yet, as
+with --once.
 What is left of a limit is as of five seconds ago at most.
 
 Colours are left out where NO_COLOR is set.";

@@ -74,8 +74,9 @@ pub(crate) fn run(options: &Up) -> Result<(), Failure> {
 /// Renders the configuration and writes the keys into the runtime directory.
 fn prepare(choice: &Choice, runtime: &runtime::Directory, wasm: &Path) -> Result<(), Failure> {
     let directory = runtime.secrets();
-    if let Some(missing) = secrets::write(&choice.loaded.document, &directory)?.into_iter().next() {
-        return Err(Failure::new(missing));
+    let missing = secrets::write(&choice.loaded.document, &directory, secrets::Aws::Written)?;
+    if !missing.is_empty() {
+        return Err(Failure::new(format!("{}; put it there, or take out what needs it", missing.join("; "))));
     }
     let authorities = programs::authorities(&choice.loaded)?;
     let mut record = Record {
@@ -117,6 +118,9 @@ fn start(
     command.arg("--config-path").arg(runtime.path().join(BOOTSTRAP));
     // Hot restart would leave shared memory behind and lets only one Envoy run at a time.
     command.args(["--disable-hot-restart", "--log-level", "warn", "--file-flush-interval-msec", "200"]);
+    // What is deprecated in what we render is for us to read: Envoy 1.40 says it of each seat's `capability_restriction_config`,
+    // for which 1.39 has no other place.
+    command.args(["--component-log-level", "misc:error"]);
     command.arg("--drain-time-s").arg(drain_time_s(&choice.loaded).to_string());
     if let Some(workers) = options.workers {
         command.arg("--concurrency").arg(workers.to_string());

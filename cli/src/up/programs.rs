@@ -13,7 +13,7 @@ use crate::options::{AUTHORITIES, WASM};
 /// The filter relies on what this series does; others differ in what they retry and where.
 const ENVOY_SERIES: &str = "1.40";
 
-/// Where `make build` installs Envoy, below `target/`.
+/// Where `make up` and `make test` install Envoy, below `target/`.
 const INSTALLED_ENVOY: &str = "tools/venv/bin/envoy";
 
 /// The bundles of Debian, Fedora, OpenSUSE, Alpine and macOS.
@@ -25,7 +25,7 @@ const BUNDLES: [&str; 5] = [
     "/opt/homebrew/etc/ca-certificates/cert.pem",
 ];
 
-/// `$ENVOY_BIN`, else `envoy` on PATH, else the one `make build` installs; always of the right series.
+/// `$ENVOY_BIN`, else `envoy` on PATH, else the one `make up` installs; always of the right series.
 pub(super) fn envoy() -> Result<PathBuf, Failure> {
     if let Some(named) = std::env::var_os("ENVOY_BIN").filter(|value| !value.is_empty()) {
         let named = PathBuf::from(named);
@@ -48,7 +48,7 @@ pub(super) fn envoy() -> Result<PathBuf, Failure> {
             None => {}
         }
     }
-    Err(Failure::new(format!("no Envoy {ENVOY_SERIES} found{seen}: run `make build`, which installs one, or name one in ENVOY_BIN")))
+    Err(Failure::new(format!("no Envoy {ENVOY_SERIES} found{seen}: run `make up`, which installs one, or name one in ENVOY_BIN")))
 }
 
 /// The filter: the one named, else the one the build left here or beside `nr`.

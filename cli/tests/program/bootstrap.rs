@@ -206,16 +206,36 @@ fn a_provider_is_spoken_to_in_the_version_and_trusted_by_the_authority_that_is_n
             Some("http/1.1"),
             Some("/etc/ssl/certs/ca-certificates.crt"),
         ),
-        ("https://h\n    http: 2\n    ca: {file: /ca.pem}", "explicit_http_config/http2_protocol_options", Some("h2"), Some("/ca.pem")),
+        (
+            "https://h\n    http: 2\n    ca: {file: /tls/ca.pem}",
+            "explicit_http_config/http2_protocol_options",
+            Some("h2"),
+            Some("/tls/ca.pem"),
+        ),
     ] {
         let file = scratch.file("case.yaml", &demo_with(place, &format!("    base_url: {written}\n")));
-        let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file])).unwrap();
+        let secrets = scratch.path("secrets");
+        let yaml: Value = serde_yaml_ng::from_str(&rendered(&["--config", &file, "--secrets", &secrets])).unwrap();
         at(at(&yaml, options), protocol);
         let socket = at(&yaml, "static_resources/clusters/0").get("transport_socket");
         let context = socket.map(|socket| at(socket, "typed_config/common_tls_context"));
         assert_eq!(context.map(|context| at(context, "alpn_protocols/0")), alpn.map(Value::from).as_ref(), "{written}");
-        let trusted = context.map(|context| at(context, "validation_context/trusted_ca/filename"));
-        assert_eq!(trusted, authority.map(Value::from).as_ref(), "{written}");
+        // A provider's own authority may be another tomorrow, so that Envoy watches it.
+        let own = context.and_then(|context| context.get("combined_validation_context"));
+        let trusted = own.map_or_else(
+            || context.map(|context| at(context, "validation_context").clone()),
+            |own| {
+                assert_eq!(at(own, "default_validation_context/match_typed_subject_alt_names/0/matcher/exact"), "h");
+                let file = at(own, "validation_context_sds_secret_config/sds_config/path_config_source/path").as_str().unwrap();
+                assert!(file.starts_with(&secrets), "{file}");
+                let definition: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+                let trusted = at(&definition, "resources/0/validation_context").clone();
+                assert_eq!(at(&trusted, "watched_directory/path"), "/tls");
+                Some(trusted)
+            },
+        );
+        assert_eq!(own.is_some(), written.contains("ca:"), "{written}");
+        assert_eq!(trusted.as_ref().map(|trusted| at(trusted, "trusted_ca/filename")), authority.map(Value::from).as_ref(), "{written}");
     }
 }
 

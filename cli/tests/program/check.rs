@@ -83,12 +83,27 @@ fn what_is_not_yaml_is_refused_with_its_line() {
     for (name, text, expected) in [
         ("a tab", "listen:\n\tport: 1\n", "line 2"),
         ("a key that stands twice", "listen: {}\nlisten: {}\n", "duplicate"),
-        ("no mapping", "just words\n", "expected struct Document"),
-        ("nothing", "", "expected struct Document"),
+        ("no mapping", "just words\n", "no keys: a configuration has at least `providers`"),
+        ("nothing", "", "it is empty: a configuration has at least `providers`"),
     ] {
         let output = run(&["check", &scratch.file("case.yaml", text)]);
         assert!(stderr(&output).contains(expected), "{name}: {}", stderr(&output));
         assert_eq!(output.status.code(), Some(1), "{name}");
+    }
+}
+
+#[test]
+fn what_was_expected_is_said_in_words_and_not_in_types_of_rust() {
+    let scratch = Scratch::new();
+    for (old, new, expected) in [
+        ("requests_per_minute: 600", "requests_per_minute: many", "string \"many\", expected a whole number\n"),
+        ("usd: 25", "usd: much", "string \"much\", expected a number\n"),
+        ("port: 8080", "port: http", "string \"http\", expected a whole number\n"),
+        ("models: [\"*\"]", "models: \"*\"", "string \"*\", expected a list\n"),
+        ("{requests_per_minute: 600, tokens_per_minute: 400000}", "none", "string \"none\", expected keys with values\n"),
+    ] {
+        let output = run(&["check", &scratch.file("case.yaml", &demo_with(old, new))]);
+        assert!(stderr(&output).ends_with(expected), "{new}: {}", stderr(&output));
     }
 }
 
@@ -108,7 +123,10 @@ fn a_key_written_into_the_file_is_refused_without_being_repeated() {
 #[test]
 fn a_file_that_is_not_there_is_one_sentence() {
     let output = run(&["check", "no-such-file.yaml"]);
-    assert_eq!(stderr(&output), "error: no-such-file.yaml: No such file or directory (os error 2)\n");
+    assert_eq!(
+        stderr(&output),
+        "error: no-such-file.yaml: there is no such file; name your configuration, or begin with a copy of examples/neural-router.yaml\n"
+    );
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -216,6 +216,8 @@ fn what_is_missing_is_told_and_leaves_what_was_written_alone() {
     assert_eq!((output.status.success(), stderr(&output)), (true, expected.clone()));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "[provider_anthropic]\n", "half a key is none");
     let checked = nr(&["check", &config]).env("NR_TEST_ID", "canary-id").output().unwrap();
+    let explained = " [missing-secret]\n  help: put it there before `nr up` or `nr render envoy --secrets`\n";
+    let expected = expected.replace('\n', &format!("; the provider will refuse every call{explained}"));
     assert_eq!((checked.status.success(), stderr(&checked)), (true, expected));
 
     let written = "[provider_anthropic]\naws_access_key_id=a\naws_secret_access_key=b\n";

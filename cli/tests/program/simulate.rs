@@ -158,7 +158,7 @@ fn wrong_usage_is_told() {
     for (options, status, said) in [
         (&[][..], 2, "--policy"),
         (&["--policy", DEMO, "--policy", DEMO, "--policy", DEMO], 1, "error: --policy: one or two configurations\n"),
-        (&["--policy", "nowhere.yaml"], 1, "error: nowhere.yaml: No such file"),
+        (&["--policy", "nowhere.yaml"], 1, "error: nowhere.yaml: there is no such file"),
         (&["--policy", DEMO, "--seed", "x"], 2, "--seed"),
         (&["--policy", DEMO, "--plot", "/nowhere/x.svg"], 1, "error: /nowhere/x.svg: No such file"),
     ] {

@@ -50,7 +50,7 @@ fn a_missing_filter_says_how_to_get_it() {
 }
 
 #[test]
-fn a_provider_key_that_is_missing_is_named_before_anything_starts() {
+fn provider_keys_that_are_missing_are_named_before_anything_starts() {
     let scratch = Scratch::new();
     let example = std::fs::read_to_string(super::root().join("examples/neural-router.yaml")).unwrap();
     let free = |_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -60,10 +60,10 @@ fn a_provider_key_that_is_missing_is_named_before_anything_starts() {
     let output = nr(&["up", "--config", &config, "--wasm", &wasm])
         .env("ENVOY_BIN", pretender(&scratch, "1.40.0"))
         .env("OPENAI_API_KEY", "sk-canary")
-        .env("GROQ_API_KEY", "gsk-canary")
         .output()
         .unwrap();
-    let expected = "error: providers.anthropic.api_key: the variable ANTHROPIC_API_KEY is not set\n";
+    let expected = "error: providers.anthropic.api_key: the variable ANTHROPIC_API_KEY is not set; \
+                    providers.groq.api_key: the variable GROQ_API_KEY is not set; put it there, or take out what needs it\n";
     assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
     assert_eq!(stdout(&output), "");
 }

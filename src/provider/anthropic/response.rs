@@ -60,13 +60,13 @@ pub(super) fn usage(usage: &Object<'_>, known: Usage) -> Usage {
 }
 
 fn read_usage(usage: &Object<'_>, known: Usage) -> Usage {
-    let count = |name: &str, known: u64| usage.number(name).unwrap_or(known);
+    let count = |name: &str, known: u64| usage.count(name).unwrap_or(known);
     let lifetimes = usage.object("cache_creation").map(|written| {
-        let of = |name: &str| written.number(name).unwrap_or(0);
+        let of = |name: &str| written.count(name).unwrap_or(0);
         of("ephemeral_5m_input_tokens").saturating_add(of("ephemeral_1h_input_tokens"))
     });
     let output = count("output_tokens", known.output);
-    let thinking = usage.object("output_tokens_details").and_then(|details| details.number("thinking_tokens"));
+    let thinking = usage.object("output_tokens_details").and_then(|details| details.count("thinking_tokens"));
     Usage {
         uncached_input: count("input_tokens", known.uncached_input),
         cache_read: count("cache_read_input_tokens", known.cache_read),

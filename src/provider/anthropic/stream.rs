@@ -5,7 +5,7 @@ use super::citation::{annotation, characters, page};
 use super::response::{arguments, call, usage};
 use super::thinking::{After, Entries};
 use super::{failure, finish_reason, may_be_empty};
-use crate::openai::Usage;
+use crate::openai::{Running, Usage};
 use crate::provider::translate::chunks::Chunks;
 use crate::provider::translate::json::{Object, inner};
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
@@ -15,7 +15,7 @@ use crate::sse::Event;
 #[derive(Default)]
 pub(super) struct Stream {
     chunks: Chunks,
-    usage: Option<Usage>,
+    usage: Running,
     /// Tool blocks whose end has not come.
     tools: Vec<Tool>,
     /// Which thinking blocks there were.
@@ -66,7 +66,7 @@ impl StreamCodec for Stream {
         }
         // Other vendors of the protocol end with OpenAI's word, some with nothing else.
         if event.data.trim_ascii() == "[DONE]" {
-            self.chunks.end(envelope, self.usage, out)?;
+            self.chunks.end(envelope, self.known(), out)?;
             return Ok(Progress::Done);
         }
         let Some(data) = Object::read(event.data) else {
@@ -87,7 +87,7 @@ impl StreamCodec for Stream {
             "message_start" => {
                 let message = data.object("message").ok_or(Fault::Malformed)?;
                 // A second start knows no more than the first, and less than what came since.
-                if self.usage.is_none() {
+                if self.usage.said().is_none() {
                     self.note_usage(message.object("usage").as_ref());
                 }
                 self.chunks.open(envelope, out);
@@ -96,7 +96,8 @@ impl StreamCodec for Stream {
             "content_block_delta" => self.block_delta(envelope, &data, out)?,
             "content_block_stop" => self.block_stop(envelope, data.number("index").unwrap_or(0), out),
             "message_delta" => {
-                self.note_usage(data.object("usage").as_ref());
+                let said = data.object("usage");
+                self.note_usage(said.as_ref());
                 let delta = data.object("delta").ok_or(Fault::Malformed)?;
                 if let Some(stop_reason) = delta.text("stop_reason") {
                     if stop_reason == "refusal" {
@@ -104,10 +105,13 @@ impl StreamCodec for Stream {
                     }
                     self.finish(envelope, &stop_reason, out)?;
                 }
+                if said.is_some() {
+                    self.usage.covers(self.chunks.produced);
+                }
             }
             "message_stop" => {
                 self.finish(envelope, "", out)?;
-                self.chunks.farewell(envelope, self.usage, out);
+                self.chunks.farewell(envelope, self.known(), out);
             }
             "error" => return Err(failure::in_band(&data)),
             // ping, and what is invented tomorrow.
@@ -117,12 +121,12 @@ impl StreamCodec for Stream {
     }
 
     fn end(&mut self, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
-        self.chunks.end(envelope, self.usage, out)
+        self.chunks.end(envelope, self.known(), out)
     }
 
     fn usage(&self) -> Option<Usage> {
         // An answer without a single token is a provider that does not say.
-        self.usage.filter(|usage| *usage != Usage::default())
+        self.known().filter(|usage| *usage != Usage::default())
     }
 
     fn produced(&self) -> u64 {
@@ -131,9 +135,13 @@ impl StreamCodec for Stream {
 }
 
 impl Stream {
+    fn known(&self) -> Option<Usage> {
+        self.usage.usage(self.chunks.produced)
+    }
+
     fn note_usage(&mut self, said: Option<&Object<'_>>) {
         if let Some(said) = said {
-            self.usage = Some(usage(said, self.usage.unwrap_or_default()));
+            self.usage.note(usage(said, self.usage.said().unwrap_or_default()), self.chunks.produced);
         }
     }
 
@@ -275,7 +283,11 @@ impl Stream {
     /// Why the model has refused, if it says so.
     fn refuse(&mut self, envelope: &Envelope<'_>, delta: &Object<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         match delta.object("stop_details").and_then(|details| details.find("explanation")) {
-            Some(literal) if inner(literal).is_some() => self.chunks.text(envelope, "refusal", literal, out),
+            // Nothing that the model has written.
+            Some(literal) if inner(literal).is_some_and(|text| !text.is_empty()) => {
+                self.chunks.delta(envelope, 0, &[br#""refusal":"#, literal.as_bytes()], out);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -56,8 +56,8 @@ fn in_band(answer: &Object<'_>) -> Fault {
 /// (<https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>). Zeros are meant: what
 /// a guardrail stops never reaches the model.
 pub(super) fn usage(usage: &Object<'_>) -> Option<Usage> {
-    let count = |name: &str| usage.number(name).unwrap_or(0);
-    usage.number("inputTokens").or_else(|| usage.number("outputTokens"))?;
+    let count = |name: &str| usage.count(name).unwrap_or(0);
+    usage.count("inputTokens").or_else(|| usage.count("outputTokens"))?;
     Some(Usage {
         uncached_input: count("inputTokens"),
         cache_read: count("cacheReadInputTokens"),

@@ -176,8 +176,7 @@ fn may_be_empty(reason: &str) -> bool {
 fn usage(said: &Object<'_>) -> Option<Usage> {
     let counts =
         ["billed_units", "tokens"].iter().filter_map(|name| said.object(name)).find(|units| units.find("input_tokens").is_some())?;
-    // The schema says numbers, not whole ones.
-    let count = |of: &Object<'_>, name: &str| of.find(name).and_then(|value| value.parse::<f64>().ok()).map_or(0, |number| number as u64);
+    let count = |of: &Object<'_>, name: &str| of.count(name).unwrap_or(0);
     let input = count(&counts, "input_tokens");
     let cached = count(said, "cached_tokens").min(input);
     let usage = Usage { uncached_input: input - cached, cache_read: cached, output: count(&counts, "output_tokens"), ..Usage::default() };

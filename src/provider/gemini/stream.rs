@@ -8,7 +8,7 @@ use super::ending::Ending;
 use super::logprobs;
 use super::usage::Counts;
 use crate::framing::Event;
-use crate::openai::Usage;
+use crate::openai::{Running, Usage};
 use crate::provider::translate::answer::call_id;
 use crate::provider::translate::chunks::Chunks;
 use crate::provider::translate::json::inner;
@@ -21,6 +21,7 @@ pub(super) struct Stream {
     /// Whether there is more than thoughts.
     answered: bool,
     counts: Counts,
+    usage: Running,
     ending: Ending,
     /// The text so far.
     text: Boundaries,
@@ -40,8 +41,12 @@ impl StreamCodec for Stream {
         if let Some(fault) = candidate::in_band(&answer) {
             return Err(fault);
         }
-        if let Some(said) = answer.object("usageMetadata") {
-            self.counts.note(&said);
+        let said = answer.object("usageMetadata");
+        if let Some(said) = &said {
+            self.counts.note(said);
+            if let Some(usage) = self.counts.usage() {
+                self.usage.note(usage, self.chunks.produced);
+            }
         }
         self.ending.note_prompt(&answer);
         if let Some(candidate) = candidate::first(&answer)? {
@@ -52,6 +57,9 @@ impl StreamCodec for Stream {
             if !annotations.is_empty() {
                 self.annotations = annotations;
             }
+        }
+        if said.is_some() {
+            self.usage.covers(self.chunks.produced);
         }
         self.chunks.open(envelope, out);
         Ok(self.chunks.progress())
@@ -79,11 +87,11 @@ impl StreamCodec for Stream {
             }
             self.chunks.finish(envelope, finish_reason, out);
         }
-        self.chunks.end(envelope, self.counts.usage(), out)
+        self.chunks.end(envelope, self.usage(), out)
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.counts.usage()
+        self.usage.usage(self.chunks.produced)
     }
 
     fn produced(&self) -> u64 {

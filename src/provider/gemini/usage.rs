@@ -28,7 +28,7 @@ impl Counts {
             ("thoughtsTokenCount", &mut self.thoughts),
             ("totalTokenCount", &mut self.total),
         ] {
-            *count = said.number(name).unwrap_or(*count);
+            *count = said.count(name).unwrap_or(*count);
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) fn translate(envelope: &Envelope<'_>, body: &[u8]) -> Result<Answer, 
     if !sum.is_answer {
         return Err(Fault::Malformed);
     }
-    let usage = answer.find("usage").and_then(usage);
+    let usage = answer.find("usage").and_then(usage).map(|usage| usage.of_answer(sum.bytes));
     out.extend_from_slice(br#"],"usage":"#);
     usage.unwrap_or_default().write(&mut out);
     out.extend_from_slice(br#","routing":"#);
@@ -75,7 +75,7 @@ pub(super) fn logprobs<'a>(choice: &Object<'a>) -> &'a str {
 /// without a single token is a provider that does not say.
 pub(super) fn usage(said: &str) -> Option<Usage> {
     let mut usage = Usage::parse(said).filter(|usage| *usage != Usage::default())?;
-    let cached = Object::read(said)?.number("num_cached_tokens").unwrap_or(0).clamp(usage.cache_read, usage.prompt());
+    let cached = Object::read(said)?.count("num_cached_tokens").unwrap_or(0).clamp(usage.cache_read, usage.prompt());
     usage.uncached_input = usage.prompt() - cached;
     usage.cache_read = cached;
     Some(usage)

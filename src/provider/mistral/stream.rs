@@ -4,7 +4,7 @@
 use super::response::{logprobs, usage};
 use super::said::{Call, content, each};
 use super::{finish_reason, in_band};
-use crate::openai::Usage;
+use crate::openai::{Running, Usage};
 use crate::provider::translate::answer::{call_id, head, told};
 use crate::provider::translate::json::{Object, inner};
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
@@ -15,7 +15,7 @@ use crate::sse::{Event, write_data};
 pub(super) struct Stream {
     /// How every chunk begins; empty until the first was written.
     head: Vec<u8>,
-    usage: Option<Usage>,
+    usage: Running,
     produced: u64,
     choices: Vec<Choice>,
     /// Calls of all choices.
@@ -60,10 +60,14 @@ impl StreamCodec for Stream {
         if data.find("error").is_some() {
             return Err(in_band(&data));
         }
-        if let Some(said) = data.find("usage") {
-            self.usage = usage(said).or(self.usage);
+        let said = data.find("usage").and_then(usage);
+        if let Some(said) = said {
+            self.usage.note(said, self.produced);
         }
         each(choices, |_, choice| self.choice(envelope, &choice, out))?;
+        if said.is_some() {
+            self.usage.covers(self.produced);
+        }
         Ok(if self.content { Progress::Content } else { Progress::Preamble })
     }
 
@@ -78,14 +82,14 @@ impl StreamCodec for Stream {
         if envelope.include_usage {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(br#","choices":[],"usage":"#);
-            told(envelope, &self.usage.unwrap_or_default(), out);
+            told(envelope, &self.usage().unwrap_or_default(), out);
         }
         write_data(b"[DONE]", out);
         Ok(())
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.usage(self.produced)
     }
 
     fn produced(&self) -> u64 {

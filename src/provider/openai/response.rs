@@ -54,13 +54,15 @@ pub(super) fn translate(endpoint: Endpoint, envelope: &Envelope<'_>, body: &[u8]
         }
     }
     let mended = (!patch.is_empty()).then(|| patch.apply(parts));
+    let produced = if endpoint == Endpoint::Chat { parts.len() as u64 } else { 0 };
     let usage = used.flatten().or_else(|| usage_of_groq(&members));
+    // No prompt is empty, and no answer that says something.
+    let usage = usage.filter(|usage| *usage != Usage::default()).map(|usage| usage.of_answer(if whole.said { produced } else { 0 }));
     let routing = envelope.routing_with(usage.as_ref());
     let mut more = vec![("routing", &*routing)];
     more.extend(mended.as_deref().map(|mended| (name, mended)));
     let mut body = Vec::with_capacity(text.len() + routing.len() + 128);
     rewrite(&members, object, envelope, &more, &mut body);
-    let produced = if endpoint == Endpoint::Chat { parts.len() as u64 } else { 0 };
     Ok(Answer { body, usage, produced })
 }
 

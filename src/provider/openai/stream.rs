@@ -7,9 +7,9 @@ use super::calls::Begun;
 use super::choices::{self, Called, Choice, Finish, Halt, is_blank};
 use super::patch::Patch;
 use super::{CHUNK, failure, response, rewrite};
-use crate::openai::Usage;
 use crate::openai::members::Members;
 use crate::openai::scan::Scan;
+use crate::openai::{Running, Usage};
 use crate::provider::translate::answer::{head, told};
 use crate::provider::{Envelope, Fault, Progress, StreamCodec};
 use crate::sse::{Event, write_data};
@@ -17,7 +17,7 @@ use crate::sse::{Event, write_data};
 /// One answer on its way.
 #[derive(Default)]
 pub(super) struct Stream {
-    usage: Option<Usage>,
+    usage: Running,
     /// The client has seen it.
     accounted: bool,
     produced: u64,
@@ -84,13 +84,15 @@ impl StreamCodec for Stream {
         let usage = response::usage(&members);
         let choices = members.find("choices").map(|member| member.value).filter(|value| *value != "null");
         let choices = match choices {
-            Some(choices) => choices,
+            Some(choices) if choices.starts_with('[') => choices,
             // Some report what was used in an event of its own.
             None if usage.is_some() => "[]",
-            None => return Err(Fault::Malformed),
+            _ => return Err(Fault::Malformed),
         };
         // The figures grow; whoever ends with zeros does not know.
-        self.usage = usage.filter(|usage| *usage != Usage::default()).or(self.usage).or(usage);
+        if let Some(usage) = usage.filter(|usage| *usage != Usage::default()) {
+            self.usage.note(usage, self.produced);
+        }
         // Some vendors report what was used so far with every chunk; clients add up what they are told.
         let told = envelope.include_usage && !self.accounted && (is_blank(choices) || self.choices.iter().all(|one| one.finished));
         if usage.is_some() && is_blank(choices) && !told {
@@ -111,14 +113,20 @@ impl StreamCodec for Stream {
         if mended.is_some() || members.find("choices").is_none_or(|member| member.value != choices) {
             more.push(("choices", mended.as_deref().unwrap_or(choices)));
         }
-        let cost = if self.accounted && told { envelope.routing_of_usage(usage.as_ref()) } else { None };
+        let cost = if self.accounted && told { envelope.routing_of_usage(self.usage().as_ref()) } else { None };
         if !core::mem::replace(&mut self.routed, true) {
             more.push(("routing", envelope.routing));
         } else if let Some(cost) = &cost {
             more.push(("routing", cost));
         }
         out.extend_from_slice(b"data: ");
-        rewrite(&members, CHUNK, envelope, &more, out);
+        // What another gateway has to say of its routing is not said in our name.
+        let theirs = members.find("routing").is_some() && more.iter().all(|(name, _)| *name != "routing");
+        let bare = theirs.then(|| members.without("routing"));
+        match bare.as_deref().and_then(|bare| Members::read(bare).ok()) {
+            Some(bare) => rewrite(&bare, CHUNK, envelope, &more, out),
+            None => rewrite(&members, CHUNK, envelope, &more, out),
+        }
         out.extend_from_slice(b"\n\n");
         Ok(self.progress())
     }
@@ -127,7 +135,7 @@ impl StreamCodec for Stream {
         match self.done {
             true => Ok(()),
             // Complete, but for the farewell that some vendors leave out.
-            false if self.content && self.choices.iter().any(|one| one.finished) => {
+            false if self.content && self.choices.iter().all(|one| one.finished) => {
                 self.farewell(envelope, out);
                 Ok(())
             }
@@ -136,7 +144,7 @@ impl StreamCodec for Stream {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.usage(self.produced)
     }
 
     fn produced(&self) -> u64 {
@@ -185,11 +193,11 @@ impl Stream {
         if let Some(calls) = calls {
             self.produced = self.produced.saturating_add(one.calls.mend(calls, last, envelope, patch)?);
         }
-        if let Some(usage) = choice.usage.and_then(Usage::parse) {
-            self.usage = Some(usage);
-        }
         said.name_reasoning(patch);
         self.produced = self.produced.saturating_add(said.bytes());
+        if let Some(usage) = choice.usage.and_then(Usage::parse) {
+            self.usage.note(usage, self.produced);
+        }
         match (&finish, choice.finish) {
             // An answer ends once, however often that is said.
             (Finish::AsSaid | Finish::Means(_), Some(written)) if one.finished => patch.set(written, "null"),
@@ -227,7 +235,7 @@ impl Stream {
             out.extend_from_slice(choice.as_bytes());
             out.extend_from_slice(b"\n\n");
         }
-        if let (true, false, Some(usage)) = (envelope.include_usage, self.accounted, self.usage) {
+        if let (true, false, Some(usage)) = (envelope.include_usage, self.accounted, self.usage()) {
             out.extend_from_slice(b"data: ");
             head(envelope, "chat.completion.chunk", out);
             out.extend_from_slice(br#","choices":[],"usage":"#);

@@ -79,6 +79,8 @@ impl Message {
     /// The whole answer. `logprobs` is OpenAI's object.
     pub fn answer(&self, envelope: &Envelope<'_>, finish_reason: &str, logprobs: Option<&[u8]>, usage: Option<Usage>) -> Answer {
         let bytes = self.bytes();
+        // Why an answer was refused is nothing that a model has written.
+        let usage = usage.map(|usage| usage.of_answer(bytes - self.refusal.len() as u64));
         let mut out = Vec::with_capacity(bytes as usize + self.more.len() + envelope.routing.len() + 512);
         head(envelope, "chat.completion", &mut out);
         out.extend_from_slice(br#","choices":[{"index":0,"message":{"role":"assistant","content":"#);

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::openai::count;
 use crate::openai::members::decode;
 use crate::openai::scan::{Scan, Stop};
 
@@ -61,6 +62,11 @@ impl<'a> Object<'a> {
     #[inline(never)]
     pub(in crate::provider) fn number(&self, name: &str) -> Option<u64> {
         self.find(name)?.parse().ok()
+    }
+
+    /// The number of tokens of this name.
+    pub(in crate::provider) fn count(&self, name: &str) -> Option<u64> {
+        count(self.find(name)?)
     }
 
     /// Names and values of the members that are not `null` and whose names are not among `known`.

@@ -26,8 +26,8 @@ pub(super) fn signer(provider: &str, region: &str, aws: &Aws, places: &Places<'_
             "custom_credential_provider_chain": true,
             "credentials_file_provider": {
                 "credentials_data_source": {
-                    "filename": format!("{}/{}.aws", places.secrets, name(provider)),
-                    "watched_directory": {"path": places.secrets},
+                    "filename": format!("{}/{}.aws", places.aws, name(provider)),
+                    "watched_directory": {"path": places.aws},
                 },
                 "profile": name(provider),
             },

@@ -77,23 +77,13 @@ fn template(about: &About<'_>) -> Value {
         // Istio puts its own in the place of this word.
         "image": "auto",
         "ports": [{"containerPort": about.port, "name": if about.tls { "https" } else { "http" }}],
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": workload::confined(),
         "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
     });
     let mut spec = json!({
         "serviceAccountName": NAME,
         "enableServiceLinks": false,
-        "securityContext": {
-            "runAsNonRoot": true,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": workload::user(USER),
         "terminationGracePeriodSeconds": DRAIN_S,
         "topologySpreadConstraints": workload::spread(),
     });

@@ -60,7 +60,7 @@ fn resources(loaded: &Loaded, options: &RenderIstio, secrets: &Secrets) -> Resul
         }
         Module::File(path) | Module::Fetched(path) => path,
     };
-    let places = Places { wasm, secrets: SECRETS, authorities: crate::options::AUTHORITIES };
+    let places = Places { wasm, secrets: SECRETS, aws: SECRETS, authorities: crate::options::AUTHORITIES };
     let bootstrap = bootstrap(&loaded.document, &loaded.config, &places)?;
     let mut parts = apart::parts(bootstrap, &options.module, options.sha256.as_deref())?;
     egress::label(&mut parts.clusters, &options.namespace);

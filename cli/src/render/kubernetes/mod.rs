@@ -1,31 +1,35 @@
 //! `nr render kubernetes`: plain Envoy in a Deployment, and what a cluster wants around it.
 //!
-//! The bootstrap is that of `nr render envoy` with two changes that every pod needs: the listener is
-//! open to the pod's address, and metrics can be scraped without opening Envoy's administration to the
-//! network. Three things come to a pod from outside and meet under `/etc/neural-router`:
+//! A pod renders its configuration itself, into files that its Envoy watches, and goes on to do so when the
+//! ConfigMap has changed (docs/decisions/0031). What comes to it from outside, and what it makes of that:
 //!
 //! ```text
-//! ConfigMap neural-router            config/   envoy.yaml and drain.sh
-//!   and Secret neural-router-providers  secrets/  the layout that `nr render envoy --secrets` writes
+//! ConfigMap neural-router            config/   neural-router.yaml, word for word
+//! Secret neural-router-providers     secrets/  a file for each variable that the configuration names
 //! image of this project              module/   neural_router.wasm, copied by an init container: it is
 //!                                              larger than the MiB that a ConfigMap may hold
+//!
+//! init container `render`   `nr render files`: config/, secrets/ ──> /run/neural-router
+//! sidecar `apply`           `nr apply --watch`: the same, file by file, while Envoy runs
+//! container `envoy`         reads and watches /run/neural-router
 //! ```
 
-mod config;
 pub(super) mod manifest;
-mod metrics;
 mod options;
 mod pod;
 pub(super) mod secrets;
 pub(super) mod workload;
 
-use neural_router::config::document::{FileRef, Tls};
-use neural_router::config::{ConfigError, Document};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use neural_router::config::ConfigError;
 use serde_json::json;
 
-use super::{Places, bootstrap, certificate};
+use super::{Places, dynamic};
 use crate::failure::{self, Failure};
+use crate::key::digest;
 use crate::load::{self, Loaded};
+use crate::site::{Entrance, Site};
 pub(crate) use options::RenderKubernetes;
 pub(super) use options::{label, unmistakable};
 
@@ -36,42 +40,56 @@ pub(super) const NAME: &str = "neural-router";
 pub(super) const SECRETS: &str = "/etc/neural-router/secrets";
 
 const CONFIG: &str = "/etc/neural-router/config";
+
+/// The configuration, in the ConfigMap and below [`CONFIG`].
+const FILE: &str = "neural-router.yaml";
+
 const MODULE: &str = "/etc/neural-router/module";
 const TLS: &str = "/etc/neural-router/tls";
 
+/// What `nr` writes and Envoy watches.
+const RUN: &str = "/run/neural-router";
+
+/// Of [`RUN`], what tells Envoy where secrets are.
+const DEFINITIONS: &str = "/run/neural-router/secrets";
+
+/// Where metrics are scraped. Envoy's administration asks for no password and can do anything, so it stays on
+/// loopback; this passes its figures on, and nothing else.
+const METRICS: u16 = 9902;
+
 /// Prints the manifests; what has to be mounted besides is said on standard error.
 pub(crate) fn run(options: &RenderKubernetes) -> Result<(), Failure> {
-    let loaded = load::file(&options.config)?;
+    let text = load::read(&options.config)?;
+    let loaded = load::file_at(&options.config, &text, &Site::default())?;
     loaded.warn();
-    let (text, secrets) = manifests(&loaded, options)?;
+    let (text, secrets) = manifests(&loaded, &text, options)?;
     secrets.warn();
     failure::print(&text)
 }
 
-fn manifests(loaded: &Loaded, options: &RenderKubernetes) -> Result<(String, secrets::Secrets), ConfigError> {
+fn manifests(loaded: &Loaded, written: &str, options: &RenderKubernetes) -> Result<(String, secrets::Secrets), ConfigError> {
     if loaded.document.listen.port < 1024 {
         return Err(ConfigError::new(
             "listen.port",
             "below 1024, which the pod may not bind; take 8080 or 8443, the Service maps 80 or 443 to it",
         ));
     }
-    let document = in_a_pod(&loaded.document);
-    let wasm = format!("{MODULE}/neural_router.wasm");
-    let places = Places { wasm: &wasm, secrets: SECRETS, authorities: crate::options::AUTHORITIES };
-    let mut bootstrap = bootstrap(&document, &loaded.config, &places)?;
-    metrics::expose(&mut bootstrap, document.admin.port);
-
-    let mut secrets = secrets::of(&loaded.document)?;
-    if let Some(tls) = &document.listen.tls {
-        let definition = certificate::definition(tls).map_err(|error| ConfigError::new("listen.tls", error.to_string()))?;
-        secrets.definitions.insert(certificate::FILE.to_owned(), definition);
-    }
-    let files = config::files(bootstrap, &secrets, document.admin.port)?;
-    let about = pod::About { options, document: &document, secrets: &secrets, digest: config::digest(&files) };
+    let site = site(loaded);
+    let secrets = secrets::of(&loaded.document)?;
+    let about = pod::About {
+        options,
+        site: &site,
+        port: loaded.document.listen.port,
+        admin: loaded.document.admin.port,
+        tls: loaded.document.listen.tls.is_some(),
+        secrets: &secrets,
+        bootstrap: digest(&bootstrap(loaded, &site)?),
+    };
     let metadata = || manifest::metadata(&options.namespace);
-    let (port, name) = if document.listen.tls.is_some() { (443, "https") } else { (80, "http") };
+    let (port, name) = if about.tls { (443, "https") } else { (80, "http") };
+    fits(written)?;
     let documents = [
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(), "data": files}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(), "data": {FILE: written}}),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(), "automountServiceAccountToken": false}),
         workload::deployment(metadata(), pod::template(&about)),
         workload::service(metadata(), &[json!({"name": name, "port": port, "targetPort": name})]),
@@ -81,23 +99,45 @@ fn manifests(loaded: &Loaded, options: &RenderKubernetes) -> Result<(String, sec
     Ok((manifest::text(&head(options, &secrets), documents)?, secrets))
 }
 
-/// The same document for the one place a pod is: all addresses are its own, and the certificate is
-/// where the Secret is mounted.
-fn in_a_pod(document: &Document) -> Document {
-    let mut document = document.clone();
-    "0.0.0.0".clone_into(&mut document.listen.address);
-    "127.0.0.1".clone_into(&mut document.admin.address);
-    document.listen.tls = document.listen.tls.map(|_| {
-        let file = |name| FileRef { file: format!("{TLS}/{name}") };
-        Tls { certificate: file("tls.crt"), private_key: file("tls.key") }
-    });
-    document
+/// Kubernetes stores 1 MiB in one object, its other parts included.
+fn fits(written: &str) -> Result<(), ConfigError> {
+    const MAX_BYTES: usize = 1_000_000;
+    if written.len() <= MAX_BYTES {
+        return Ok(());
+    }
+    let bytes = written.len();
+    let message = format!("the file has {bytes} bytes, and a ConfigMap holds {MAX_BYTES}: split workspaces or models over two gateways");
+    Err(ConfigError::new(".", message))
+}
+
+/// The one place a pod is: all addresses are its own, and others know its ports.
+fn site(loaded: &Loaded) -> Site {
+    let document = &loaded.document;
+    let at = |address: Ipv4Addr, port: u16| SocketAddr::from((address, port));
+    let tls = document.listen.tls.is_some();
+    Site {
+        listen: Some(Entrance { address: at(Ipv4Addr::UNSPECIFIED, document.listen.port), tls }),
+        admin: Some(at(Ipv4Addr::LOCALHOST, document.admin.port)),
+        metrics: Some(at(Ipv4Addr::UNSPECIFIED, METRICS)),
+        secrets_from: Some(SECRETS.to_owned()),
+        certificate_from: tls.then(|| TLS.to_owned()),
+    }
+}
+
+/// What a pod's Envoy reads only at its start.
+fn bootstrap(loaded: &Loaded, site: &Site) -> Result<String, ConfigError> {
+    let settled = load::checked(site.settle(loaded.document.clone())?)?;
+    let wasm = format!("{MODULE}/neural_router.wasm");
+    let places = Places { wasm: &wasm, secrets: DEFINITIONS, aws: SECRETS, authorities: crate::options::AUTHORITIES };
+    Ok(dynamic::set(&settled.document, &settled.config, &places, RUN)?.bootstrap)
 }
 
 fn head(options: &RenderKubernetes, secrets: &secrets::Secrets) -> Vec<String> {
     let namespace = &options.namespace;
     let mut lines = vec![
-        "Neural Router in plain Envoy on Kubernetes, made by `nr render kubernetes`. Change the configuration and render again.".to_owned(),
+        "Neural Router in plain Envoy on Kubernetes (1.29 or newer), made by `nr render kubernetes`. Change the configuration and"
+            .to_owned(),
+        "render again, or change it in the ConfigMap: running pods take it. What needs new pods is rolled out.".to_owned(),
         String::new(),
         format!("  kubectl create namespace {namespace}"),
     ];

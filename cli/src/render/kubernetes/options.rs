@@ -14,7 +14,8 @@ One stream of manifests: ConfigMap, ServiceAccount, Deployment, Service, Horizon
 PodDisruptionBudget, all named neural-router. Its first lines say which commands come before it. No secret is in it:
 each provider key that the configuration takes from a variable is an entry of that name in the Secret
 neural-router-providers, and the certificate of `listen.tls` is the Secret neural-router-tls.
-listen.address and admin.address are the pod's own, whatever the file says. docs/kubernetes.md has the rest.";
+`listen.address`, `admin.address` and `telemetry.metrics` are the pod's own, whatever the file says. Running pods take a
+changed ConfigMap; what needs new pods changes the Deployment, which rolls them out. docs/kubernetes.md has the rest.";
 
 /// Options of `nr render kubernetes`.
 #[derive(Debug, Args)]

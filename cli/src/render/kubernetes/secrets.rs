@@ -1,7 +1,8 @@
 //! What authenticates to providers, by reference: which entry of which Secret becomes which file.
 //!
-//! Mounted together, entries and definitions are the directory that `nr render envoy --secrets` writes,
-//! so that Envoy's configuration is the same wherever it runs. Kubernetes swaps a changed volume in one
+//! In a mesh, where no `nr` is beside the proxy, entries and definitions are mounted together: they are the
+//! directory that `nr render envoy --secrets` writes. In a pod of ours the Secret is mounted as it is, and `nr`
+//! writes the definitions. Kubernetes swaps a changed volume in one
 //! rename, which Envoy watches for: a rotated key is used without a new pod.
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::SECRETS;
 use crate::credential::sources;
+use crate::render::authority::{self, Definition};
 use crate::render::credential;
 
 /// The Secret with an entry for each variable that the configuration names.
@@ -31,6 +33,13 @@ pub(in crate::render) struct Secrets {
 /// The references of a document.
 pub(in crate::render) fn of(document: &Document) -> Result<Secrets, ConfigError> {
     let mut secrets = Secrets::default();
+    let authorities = authority::definitions(document).map_err(|error| ConfigError::new("providers", error.to_string()))?;
+    for Definition { provider, authority, file, text } in authorities {
+        secrets
+            .elsewhere
+            .push(format!("providers.{provider}.ca.file: {authority} is not mounted by these manifests; add a volume that has it"));
+        secrets.definitions.insert(file, text);
+    }
     for (name, provider) in &document.providers {
         let stem = credential::name(name);
         let field = |field: &str| format!("providers.{name}.{field}");
@@ -57,6 +66,11 @@ pub(in crate::render) fn of(document: &Document) -> Result<Secrets, ConfigError>
 }
 
 impl Secrets {
+    /// Whether there has to be a Secret.
+    pub(in crate::render) fn has_entries(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// Whether there is nothing to mount.
     pub(in crate::render) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.definitions.is_empty()

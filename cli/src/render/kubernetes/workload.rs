@@ -62,6 +62,22 @@ pub(in crate::render) fn disruption_budget(metadata: Value) -> Value {
     })
 }
 
+/// What the `restricted` level of Kubernetes' pod security standards asks of a pod.
+pub(in crate::render) fn user(id: u32) -> Value {
+    json!({
+        "runAsNonRoot": true,
+        "runAsUser": id,
+        "runAsGroup": id,
+        "fsGroup": id,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    })
+}
+
+/// What it asks of a container, and a root file system that is read-only.
+pub(in crate::render) fn confined() -> Value {
+    json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
+}
+
 /// Over nodes and zones as far as there are any; no pod stays unscheduled for it.
 pub(in crate::render) fn spread() -> Value {
     let over = |key: &str| {

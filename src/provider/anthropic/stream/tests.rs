@@ -136,7 +136,7 @@ fn a_stream_that_is_cut_says_how_much_was_written() {
     let thinking = r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm\n"}}"#;
     let (_, _, stream) = run(&[START, thinking, TEXT, TEXT], &ENVELOPE);
     assert_eq!(stream.produced(), 8);
-    assert_eq!(stream.usage().map(|usage| (usage.prompt(), usage.output)), Some((12, 1)), "of the answer it only knew the first token");
+    assert_eq!(stream.usage().map(|usage| (usage.prompt(), usage.output)), Some((12, 2)), "of the answer it was only told the first token");
 }
 
 #[test]
@@ -362,4 +362,15 @@ fn a_refusal_says_why_where_the_provider_does() {
     assert_eq!(deltas(&out), [r#""refusal":"No.""#]);
     assert_eq!(progress, [Ok(Progress::Preamble), Ok(Progress::Content), Ok(Progress::Done)]);
     assert!(out.contains(r#""finish_reason":"content_filter""#));
+}
+
+#[test]
+fn an_answer_whose_end_says_nothing_of_usage_is_more_than_its_first_token() {
+    let start = r#"{"type":"message_start","message":{"id":"m","usage":{"input_tokens":12,"output_tokens":1}}}"#;
+    let text = format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{}"}}}}"#, "x".repeat(400));
+    for (usage, expected) in [("", 100), (r#","usage":{"output_tokens":90}"#, 90)] {
+        let end = format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}}{usage}}}"#);
+        let (_, _, stream) = run(&[start, &text, &end, r#"{"type":"message_stop"}"#], &ENVELOPE);
+        assert_eq!(stream.usage().map(|usage| (usage.prompt(), usage.output)), Some((12, expected)), "{end}");
+    }
 }

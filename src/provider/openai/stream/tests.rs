@@ -140,3 +140,50 @@ fn a_function_called_in_the_older_form_is_why_the_answer_ends() {
     let (out, _) = run(&[call, "[DONE]"], &ENVELOPE);
     assert!(out.contains(r#""finish_reason":"function_call""#), "{out}");
 }
+
+#[test]
+fn an_end_without_a_farewell_is_one_only_if_every_choice_has_ended() {
+    let chunk =
+        |index: u32, finish: &str| format!(r#"{{"choices":[{{"index":{index},"delta":{{"content":"x"}},"finish_reason":{finish}}}]}}"#);
+    for (ends, expected) in [([r#""stop""#, r#""stop""#], Ok(())), ([r#""stop""#, "null"], Err(Fault::Malformed))] {
+        let mut stream = Stream::default();
+        let mut out = Vec::new();
+        for (index, finish) in (0..).zip(ends) {
+            stream.event(&ENVELOPE, &Event { name: "", data: &chunk(index, finish) }, &mut out).expect("a chunk");
+        }
+        assert_eq!(stream.end(&ENVELOPE, &mut out), expected, "{ends:?}");
+    }
+}
+
+#[test]
+fn what_another_gateway_says_of_its_routing_is_not_passed_on() {
+    let chunk = r#"{"choices":[{"delta":{"content":"x"},"finish_reason":null}],"routing":{"cost_usd":-5,"selected":"theirs"}}"#;
+    let (out, _) = run(&[chunk, chunk], &ENVELOPE);
+    assert!(out.contains(r#""routing":{"selected":"gpt-4o"}"#), "{out}");
+    assert!(!out.contains("theirs") && out.matches("routing").count() == 1 && out.matches(r#""choices":[{"#).count() == 2, "{out}");
+}
+
+#[test]
+fn choices_that_are_no_list_are_no_chunk() {
+    let (out, progress) = run(&[r#"{"choices":{"a":1}}"#], &ENVELOPE);
+    assert_eq!((out.as_str(), progress), ("", vec![Err(Fault::Malformed)]));
+}
+
+#[test]
+fn usage_of_zeros_is_no_usage_and_an_early_one_grows_with_the_text() {
+    let text =
+        |usage: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{}"}},"finish_reason":null}}],"usage":{usage}}}"#, "x".repeat(40));
+    for (datas, expected) in [
+        (vec![text(r#"{"prompt_tokens":0,"completion_tokens":0}"#)], None),
+        (vec![text(r#"{"prompt_tokens":7,"completion_tokens":9}"#)], Some((7, 9))),
+        (vec![text(r#"{"prompt_tokens":7,"completion_tokens":9}"#), text("null")], Some((7, 19))),
+        (vec![text("null"), text(r#"{"prompt_tokens":7,"completion_tokens":9}"#)], Some((7, 9))),
+        (vec![text(r#"{"prompt_tokens":7,"completion_tokens":9}"#), text(r#"{"prompt_tokens":7,"completion_tokens":3}"#)], Some((7, 3))),
+    ] {
+        let mut stream = Stream::default();
+        for data in &datas {
+            stream.event(&ENVELOPE, &Event { name: "", data }, &mut Vec::new()).expect("a chunk");
+        }
+        assert_eq!(stream.usage().map(|usage| (usage.prompt(), usage.output)), expected, "{datas:?}");
+    }
+}
