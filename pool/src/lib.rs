@@ -86,13 +86,13 @@ impl<A: GlobalAlloc> Pool<A> {
                 return piece;
             }
             // What is left of the last piece is a block of a smaller size, unless it is empty.
-            if let Some(rest) = NonNull::new(lists.cut).filter(|_| lists.left > 0) {
-                if let Some(first) = lists.free.get_mut(lists.left / STEP - 1) {
-                    let rest: NonNull<Free> = rest.cast();
-                    // SAFETY: `left` bytes from `cut` on are ours, a multiple of STEP, and aligned by it.
-                    unsafe { rest.write(Free { next: *first }) };
-                    *first = rest.as_ptr();
-                }
+            if let Some(rest) = NonNull::new(lists.cut).filter(|_| lists.left > 0)
+                && let Some(first) = lists.free.get_mut(lists.left / STEP - 1)
+            {
+                let rest: NonNull<Free> = rest.cast();
+                // SAFETY: `left` bytes from `cut` on are ours, a multiple of STEP, and aligned by it.
+                unsafe { rest.write(Free { next: *first }) };
+                *first = rest.as_ptr();
             }
             (lists.cut, lists.left) = (piece, PIECE);
         }

@@ -68,6 +68,17 @@ impl Meter {
         self.tell(registry, metric, values, 1);
     }
 
+    /// Makes a series before there is something to tell it, unless it would be beyond the bound. Whether it was new.
+    pub fn expect(&self, registry: &dyn Registry, metric: Metric, values: &[&str]) -> bool {
+        if !self.is_on() {
+            return false;
+        }
+        let Ok(mut known) = self.series.try_borrow_mut() else { return false };
+        let bound = self.bound.get();
+        let is_new = known.find(metric, values).is_none() && known.numbers.len() < bound as usize;
+        is_new && known.define(registry, metric, values, bound).is_some()
+    }
+
     /// Adds `number` to a counter or a histogram, or sets a gauge to it. `values` are those of the metric's labels,
     /// in their order.
     pub fn tell(&self, registry: &dyn Registry, metric: Metric, values: &[&str], number: u64) {
@@ -181,6 +192,19 @@ mod tests {
         let names = ["nr_attempts_total.model=gpt-4.1;.provider=openai;.outcome=ok;", "nr_cooling.model=gpt-4.1;.provider=openai;"];
         assert_eq!(*book.names.borrow(), names);
         assert_eq!(*book.told.borrow(), [(0, 1), (0, 1), (0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn what_is_expected_is_defined_once_and_told_nothing() {
+        let (meter, book) = (meter(10), Book::default());
+        let values = ["gpt-4.1", "openai", "ok"];
+        assert_eq!([(); 2].map(|()| meter.expect(&book, Metric::Attempts, &values)), [true, false]);
+        assert_eq!(book.told.borrow().len(), 0);
+        meter.count(&book, Metric::Attempts, &values);
+        assert_eq!((book.names.borrow().len(), book.told.borrow().as_slice()), (1, [(0, 1)].as_slice()));
+        meter.bound(1);
+        assert!(!meter.expect(&book, Metric::Attempts, &["gpt-4.1", "openai", "timeout"]));
+        assert_eq!((book.names.borrow().len(), book.told.borrow().len()), (1, 1), "beyond the bound nothing is expected");
     }
 
     #[test]

@@ -17,4 +17,13 @@ impl Endpoint {
             Self::Embeddings => "/embeddings",
         }
     }
+
+    /// `gen_ai.operation.name` of OpenTelemetry's conventions
+    /// (<https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/>).
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embeddings => "embeddings",
+        }
+    }
 }

@@ -252,6 +252,7 @@ pub(super) fn send(
     // Envoy looks up the route again, now that filter state names the cluster.
     host::set_headers(Side::Request, headers);
     let class = plan.class.map_or(NONE, TaskClass::name);
+    measure::expect(&caller.workspace.id, &first.model.id, &first.provider.name, arriving.endpoint);
     measure::count(Metric::Decisions, &[plan.objective.name(), class, &first.model.id]);
     measure::tell(Metric::DecisionTime, &[], host::now_ns().saturating_sub(started_ns) / NS_PER_US);
     let candidates = if handoff.is_watched { handoff.candidates } else { Vec::new() };

@@ -3,10 +3,17 @@
 //! A call is counted once, by the seat that knows how it ended. That is the provider seat for what it has delivered, an
 //! answer or a refusal of the provider's; and the router seat for everything else, and for answers that it watches.
 
+use crate::attempt::Outcome;
 use crate::handoff::key;
 use crate::host::{self, Statistics};
 use crate::meter::{Ending, Meter, Metric};
+use crate::openai::Endpoint;
 use crate::openai::members::{encode, encode_number};
+
+/// `gen_ai.token.type` of what was sent.
+pub(super) const INPUT: &str = "input";
+/// `gen_ai.token.type` of what came.
+pub(super) const OUTPUT: &str = "output";
 
 thread_local! {
     static METER: Meter = Meter::default();
@@ -25,6 +32,28 @@ pub(super) fn count(metric: Metric, values: &[&str]) {
 /// Adds to a counter or a histogram, or sets a gauge.
 pub(super) fn tell(metric: Metric, values: &[&str], number: u64) {
     METER.with(|meter| meter.tell(&Statistics, metric, values, number));
+}
+
+/// A call begins: what it will be counted under if all goes well is there from now on, so that another build of the
+/// filter, which may be the only one left when it ends, finds it (docs/decisions/0033).
+pub(super) fn expect(workspace: &str, model: &str, provider: &str, endpoint: Endpoint) {
+    METER.with(|meter| {
+        let expect = |metric, values: &[&str]| meter.expect(&Statistics, metric, values);
+        let (ok, answered) = (Ending::Ok, Outcome::Ok);
+        // The others came with it.
+        if !expect(Metric::Calls, &[workspace, model, provider, ok.name(), ok.fault().name()]) {
+            return;
+        }
+        expect(Metric::Attempts, &[model, provider, answered.name()]);
+        expect(Metric::Cost, &[workspace, model, provider]);
+        expect(Metric::Duration, &[endpoint.operation(), provider, model]);
+        expect(Metric::Tokens, &[workspace, provider, model, INPUT]);
+        if endpoint == Endpoint::Chat {
+            expect(Metric::Tokens, &[workspace, provider, model, OUTPUT]);
+            expect(Metric::FirstToken, &[provider, model]);
+            expect(Metric::NextToken, &[provider, model]);
+        }
+    });
 }
 
 /// A call that is over.

@@ -1,11 +1,11 @@
 //! What an attempt tells of itself in metrics, and of the call that it ends.
 
 use super::attempt::Attempt;
-use super::measure;
+use super::measure::{self, INPUT, OUTPUT};
 use crate::attempt::Outcome;
 use crate::handoff::Candidate;
 use crate::meter::{Ending, Metric};
-use crate::openai::{Endpoint, Usage};
+use crate::openai::Usage;
 
 const NS_PER_US: u64 = 1_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -14,10 +14,7 @@ impl Attempt {
     /// The caller has all of the answer.
     pub(super) fn call_answered(&mut self, now_ns: u64) {
         if let Some(Candidate { model, provider, .. }) = self.candidate() {
-            let operation = match self.plan.endpoint {
-                Endpoint::Chat => "chat",
-                Endpoint::Embeddings => "embeddings",
-            };
+            let operation = self.plan.endpoint.operation();
             let whole_ns = now_ns.saturating_sub(self.plan.started_ms.saturating_mul(NS_PER_MS));
             measure::tell(Metric::Duration, &[operation, provider, model], whole_ns / NS_PER_US);
         }
@@ -62,7 +59,7 @@ impl Attempt {
     pub(super) fn measure_usage(&self, usage: &Usage) {
         let Some(Candidate { model, provider, price, .. }) = self.candidate() else { return };
         let workspace = &self.plan.workspace;
-        for (kind, tokens) in [("input", usage.prompt()), ("cached_input", usage.cache_read), ("output", usage.output)] {
+        for (kind, tokens) in [(INPUT, usage.prompt()), ("cached_input", usage.cache_read), (OUTPUT, usage.output)] {
             if tokens > 0 {
                 measure::tell(Metric::Tokens, &[workspace, provider, model, kind], tokens);
             }

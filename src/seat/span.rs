@@ -13,14 +13,14 @@ use crate::rejection::Rejection;
 
 /// A call of an authenticated caller.
 pub(super) fn call_begins(endpoint: Endpoint) {
-    let operation = operation(endpoint).as_bytes();
+    let operation = endpoint.operation().as_bytes();
     set_state(span::OPERATION, operation);
     set_state(span::NAME, operation);
 }
 
 /// It has been decided whom the call goes to.
 pub(super) fn decided(endpoint: Endpoint, model: &str, plan: &rank::Plan<'_>) {
-    set_state(span::NAME, [operation(endpoint), " ", model].concat().as_bytes());
+    set_state(span::NAME, [endpoint.operation(), " ", model].concat().as_bytes());
     set_state(span::OBJECTIVE, plan.objective.name().as_bytes());
     set_state(span::CLASS, plan.class.map_or("", TaskClass::name).as_bytes());
     set_state(span::POLICY, plan.policy.as_bytes());
@@ -72,12 +72,5 @@ pub(super) fn used(usage: &Usage, bill: Option<&ledger::Usage>) {
     }
     if let Some(bill) = bill {
         set_state(span::COST, dollars(bill.cost).as_bytes());
-    }
-}
-
-const fn operation(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "chat",
-        Endpoint::Embeddings => "embeddings",
     }
 }

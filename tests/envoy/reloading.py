@@ -98,6 +98,10 @@ class Live:
         pairs = (line.rsplit(": ", 1) for line in text.splitlines())
         return {name: int(value) for name, value in pairs if value.lstrip("-").isdigit()}
 
+    def machines(self) -> int:
+        """How many VMs of Wasm there are, those included that only calls in flight still need."""
+        return self.stats(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$").popitem()[1]
+
     def files(self) -> dict[str, bytes]:
         """What Envoy watches, and all else in the directory."""
         return {str(path.relative_to(self.directory)): path.read_bytes() for path in self.directory.rglob("*") if path.is_file()}

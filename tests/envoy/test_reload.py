@@ -51,7 +51,7 @@ def test_a_hundred_changes_under_load_lose_no_call_break_no_stream_and_keep_ever
     before = live.usage()["budget"]["spent_usd"]
     with reloading.traffic(live.gateway) as seen:
         until(lambda: len(seen.answered) == 3, "callers of every kind", 20)
-        machines = live.stats(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$")
+        machines = live.machines()
         began = time.monotonic()
         for turn in range(SWAPS):
             assert "router.yaml" in taken(live.apply(the_change(turn, first)))
@@ -66,7 +66,7 @@ def test_a_hundred_changes_under_load_lose_no_call_break_no_stream_and_keep_ever
     assert budget["limit_usd"] == Decimal(1000 + SWAPS - 1)
 
     def gone() -> bool:
-        return live.stats(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$") == machines
+        return live.machines() == machines
     until(gone, "as many virtual machines as before", 10)
     refused = live.stats(r"(update_rejected|update_failure|config_fail)$")
     assert not any(refused.values()), refused
@@ -136,8 +136,17 @@ def test_what_envoy_refuses_is_undone_and_its_reason_is_told(live):
     assert live.gateway.chat().status == 200, "the policy, which Envoy had taken before the listener, was not undone"
 
 
-def test_what_was_measured_goes_on_in_another_build_of_the_filter(live, sim, tmp_path):
+@pytest.fixture
+def fresh(stack, tmp_path):
+    """A gateway without a past: a changed listener keeps the machines of its calls until `--drain-time-s` is over."""
+    live = reloading.start(stack, tmp_path)
+    yield live
+    assert live.up.stop(20) == 0
+
+
+def test_what_was_measured_goes_on_in_another_build_of_the_filter(fresh, sim, tmp_path):
     """Also what the new build has not seen happen yet, and the call that the old one ends after the change."""
+    live = fresh
     build = tmp_path / "build.wasm"
     build.write_bytes(programs.wasm().read_bytes() + bytes([0, 5, 4]) + b"meas")
     kinds = ("counter", "histogram")
@@ -154,18 +163,19 @@ def test_what_was_measured_goes_on_in_another_build_of_the_filter(live, sim, tmp
 
     def calls() -> int:
         return sum(value for (name, *_), value in totals().items() if name == "nr_calls_total")
-    first = calls()
+    machines, first = live.machines(), calls()
     assert live.gateway.chat("no-such-model").status == 404
     assert live.gateway.chat("gpt-4o").status == 200
     until(lambda: calls() == first + 2, "both calls to be counted", 10)
+    before = until(lambda: (now := totals()) == (time.sleep(6) or totals()) and now, "all histograms to be merged", 30)
     sim.behave(configuration.PROVIDER_OF[reloading.SLOW], chunks=40, chunk_interval_ms=150)
     with reloading.aside(lambda: live.gateway.chat(reloading.SLOW, stream=True, timeout=40)) as slow:
-        until(lambda: live.stats(r"^cluster\.provider_anthropic\.upstream_rq_active$").popitem()[1] == 1, "the stream to begin", 10)
-        before = until(lambda: (now := totals()) == (time.sleep(6) or totals()) and now, "all histograms to be merged", 30)
-        sizes = live.stats(r"v8\.active$").popitem()[1]
+        active = r"^cluster\.provider_anthropic\.upstream_rq_active$"
+        until(lambda: live.stats(active).popitem()[1] == 1, "the stream to begin", 10)
         taken(live.apply(lambda config: None, "--wasm", build))
+        assert live.machines() > machines and calls() == first + 2, "the stream was over before the change"
     assert slow().status == 200 and slow().done
-    until(lambda: live.stats(r"v8\.active$").popitem()[1] == sizes, "the old machines to be gone", 20)
+    until(lambda: live.machines() == machines, "the old machines to be gone", 30)
     until(lambda: calls() == first + 3, "the stream to be counted", 10)
     after = totals()
     lost = {series: (value, after[series]) for series, value in before.items() if after[series] < value}
