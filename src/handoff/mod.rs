@@ -38,10 +38,19 @@ pub mod key {
     /// What was decided and on what, for the access log; `nr simulate` reads it.
     pub const DECISION: &str = "nr.decision";
     /// Token usage, for the access log. Set by whoever settles the call's booking, so it also says
-    /// that somebody has.
+    /// that somebody has, unless it begins with [`SO_FAR`](super::SO_FAR).
     pub const USAGE: &str = "nr.usage";
     /// How the call ended and who answered it, for the access log. Set by whoever counts the call.
     pub const END: &str = "nr.end";
+}
+
+/// How [`key::USAGE`] begins while a stream is under way: when its client leaves, the access log is written before
+/// anybody settles.
+pub const SO_FAR: &[u8] = br#"{"so_far":true,"#;
+
+/// Whether this usage, as filter state has it, is that of a call that has been settled.
+pub fn is_settled(usage: Option<&[u8]>) -> bool {
+    usage.is_some_and(|usage| !usage.starts_with(SO_FAR))
 }
 
 /// What every attempt needs to know. All times in milliseconds.

@@ -10,7 +10,7 @@ use crate::attempt::Outcome;
 use crate::config::policy::dollars;
 use crate::config::{ProviderSeat, TaskClass};
 use crate::estimate;
-use crate::handoff::{Candidate, End, Plan, Trail, key};
+use crate::handoff::{Candidate, End, Plan, SO_FAR, Trail, is_settled, key};
 use crate::host::{self, SharedData};
 use crate::ledger;
 use crate::ledger::headers::headers;
@@ -33,7 +33,12 @@ pub(super) struct Attempt {
     traced: bool,
     /// What translation changed or dropped.
     pub(super) adjustments: Vec<String>,
+    /// Bytes of the answer from which on the access log is told again.
+    told_again_at: u64,
 }
+
+/// Bytes of a streamed answer after which the access log is told how far it has come: some 128 tokens.
+const TOLD_EVERY: u64 = 512;
 
 /// Envoy's timers run on a clock of their own and have been seen to fire 3 ms early by ours.
 const CLOCK_SLACK_MS: u64 = 10;
@@ -63,7 +68,7 @@ impl Attempt {
             host::set_state(key::NEXT, next.cluster.as_bytes());
         }
         host::set_state(key::TRAIL, &trail.encode());
-        Some(Self { plan, trail, witness, is_counted: false, traced: seat.traced_as.is_some(), adjustments: Vec::new() })
+        Some(Self { plan, trail, witness, is_counted: false, traced: seat.traced_as.is_some(), adjustments: Vec::new(), told_again_at: 0 })
     }
 
     /// Whether an earlier attempt has left its headers behind.
@@ -173,6 +178,16 @@ impl Attempt {
         if self.close(End::of(Outcome::Ok, Some(status)), now_ns) {
             self.witness.stream_begins(now_ns);
             self.time(Metric::FirstToken, self.witness.stretches_ns(now_ns).0);
+        }
+    }
+
+    /// A stream goes on: tells the access log from time to time, which is written before this seat hears that the client
+    /// has left. `known` is what the provider has said so far, `produced` the bytes of the answer.
+    pub(super) fn stream_goes_on(&mut self, known: impl FnOnce() -> Option<Usage>, produced: u64) {
+        if produced >= self.told_again_at {
+            self.told_again_at = produced.saturating_add(TOLD_EVERY);
+            let usage = self.so_far(known(), produced);
+            note_usage(&usage, self.bill_of(&usage).as_ref(), Figures::SoFar);
         }
     }
 
@@ -308,12 +323,17 @@ impl Attempt {
     /// The same at the end of an attempt that nobody waits for any more. `known` is what the provider
     /// has said so far.
     pub(super) fn settle_late(&mut self, known: Option<Usage>, produced: u64) {
-        let seen = estimate::used(self.plan.prompt_tokens, produced);
-        let known = known.filter(|known| known.prompt() > 0);
-        let usage = known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known });
+        let usage = self.so_far(known, produced);
         if !self.given_up() {
             self.book(usage, true, host::now_ns());
         }
+    }
+
+    /// What has been used by now, by what the provider has said and by what there is of the answer.
+    fn so_far(&self, known: Option<Usage>, produced: u64) -> Usage {
+        let seen = estimate::used(self.plan.prompt_tokens, produced);
+        let known = known.filter(|known| known.prompt() > 0);
+        known.map_or(seen, |known| Usage { output: known.output.max(seen.output), ..known })
     }
 
     /// Books nothing for this attempt, which was given up before it reached the provider.
@@ -325,12 +345,12 @@ impl Attempt {
 
     /// Whether the router seat has settled, believing that nobody was left here.
     fn given_up(&self) -> bool {
-        self.plan.booking.is_some() && host::property(&[key::USAGE]).is_some()
+        self.plan.booking.is_some() && is_settled(host::property(&[key::USAGE]).as_deref())
     }
 
     fn book(&mut self, usage: Usage, estimated: bool, now_ns: u64) {
         let bill = self.bill_of(&usage);
-        note_usage(&usage, bill.as_ref(), estimated);
+        note_usage(&usage, bill.as_ref(), if estimated { Figures::Estimated } else { Figures::Said });
         self.measure_usage(&usage);
         if self.traced {
             span::used(&usage, bill.as_ref());
@@ -371,16 +391,30 @@ impl Bill for Attempt {
     }
 }
 
-/// Tells the access log, and whoever else would settle, that it is done.
-fn note_usage(usage: &Usage, bill: Option<&ledger::Usage>, estimated: bool) {
+/// Whose figures they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Figures {
+    /// The provider's.
+    Said,
+    /// Estimated, if only in part.
+    Estimated,
+    /// Estimated while the answer is under way.
+    SoFar,
+}
+
+/// Tells the access log, and, unless they are those so far, whoever else would settle that it is done.
+fn note_usage(usage: &Usage, bill: Option<&ledger::Usage>, figures: Figures) {
     let mut value = Vec::with_capacity(256);
     usage.write(&mut value);
+    if figures == Figures::SoFar {
+        value.splice(..1, SO_FAR.iter().copied());
+    }
     value.pop();
     if let Some(bill) = bill {
         value.extend_from_slice(br#","cost_usd":"#);
         value.extend_from_slice(dollars(bill.cost).as_bytes());
     }
-    value.extend_from_slice(if estimated { br#","estimated":true}"# } else { b"}" });
+    value.extend_from_slice(if figures == Figures::Said { b"}" } else { br#","estimated":true}"# });
     host::set_state(key::USAGE, &value);
 }
 

@@ -16,7 +16,7 @@ use crate::config::TaskClass;
 use crate::config::policy::{NanoUsd, dollars};
 use crate::config::workspace::KeyIndex;
 use crate::fleet::{Booking, Claim, Decision};
-use crate::handoff::{Candidate, Plan, Trail, key};
+use crate::handoff::{Candidate, Plan, Trail, is_settled, key};
 use crate::host::{self, SharedData, Side};
 use crate::ledger::account::{self, Refused};
 use crate::ledger::{self, Refusal, Standing, calendar};
@@ -97,7 +97,7 @@ impl Sent {
     /// which is not the caller's doing.
     pub(super) fn close(&mut self, failed: bool) {
         let Some(booking) = self.booking.take() else { return };
-        if host::property(&[key::USAGE]).is_some() {
+        if is_settled(host::property(&[key::USAGE]).as_deref()) {
             return;
         }
         let trail = Trail::decode(host::property(&[key::TRAIL]).as_deref()).unwrap_or_default();

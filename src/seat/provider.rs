@@ -269,6 +269,9 @@ impl Provider {
         if stream.over() && !was_over && !matches!(step, Step::Fail(_)) {
             stream_over(&mut attempt, &stream);
         }
+        if stream.begun() && !stream.over() {
+            attempt.stream_goes_on(|| stream.usage(), stream.produced());
+        }
         match step {
             Step::Hold => {
                 stream.read = body_size;

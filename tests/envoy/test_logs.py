@@ -1,6 +1,8 @@
 """The access log: one JSON line per call that says what happened and holds nothing private."""
 
 import json
+import re
+from decimal import Decimal
 
 import pytest
 
@@ -104,3 +106,22 @@ def test_a_line_has_all_that_is_promised_of_it(stack, gateway):
     assert (end["model"], end["provider"]) == (attempt["model"], attempt["provider"]) == (answer.routing["selected"], answer.routing["provider"])
     assert (usage["total_tokens"], usage["cost_usd"]) == (answer.json()["usage"]["total_tokens"], answer.routing["cost_usd"])
     assert attempt["latency_ms"] <= line["duration_ms"] + 1 and line["first_byte_ms"] >= 0
+
+
+TOLD_EVERY = 512  # bytes of an answer between what the log is told
+CHUNK = "word " * 10
+
+
+@pytest.mark.parametrize(("model", "provider"), [("meter", "openai"), ("meter-anthropic", "anthropic")])
+@pytest.mark.parametrize("chunks", [1, 30])
+def test_a_stream_whose_client_left_has_its_usage_so_far(stack, fresh, sim, model, provider, chunks):
+    caller = fresh("metered")
+    sim.behave(provider, text=CHUNK * 60, chunks=60, chunk_interval_ms=15)
+    with caller.held(model, max_tokens=900) as stream:
+        stream.chunks(chunks)
+    spent = until(caller.spent, "a charge")
+    line = entry(stack, re.search(rb"x-request-id: (\S+)", stream.seen)[1].decode())
+    usage = json.loads(line["usage"], parse_float=Decimal)
+    assert usage["so_far"] is True and usage["estimated"] is True and usage["prompt_tokens"] > 0
+    assert 0 < usage["cost_usd"] <= spent
+    assert usage["completion_tokens"] * 5 >= len(CHUNK) * (chunks - 1) - TOLD_EVERY

@@ -137,16 +137,16 @@ def test_what_envoy_refuses_is_undone_and_its_reason_is_told(live):
 
 
 @pytest.fixture
-def fresh(stack, tmp_path):
+def unchanged(stack, tmp_path):
     """A gateway without a past: a changed listener keeps the machines of its calls until `--drain-time-s` is over."""
     live = reloading.start(stack, tmp_path)
     yield live
     assert live.up.stop(20) == 0
 
 
-def test_what_was_measured_goes_on_in_another_build_of_the_filter(fresh, sim, tmp_path):
+def test_what_was_measured_goes_on_in_another_build_of_the_filter(unchanged, sim, tmp_path):
     """Also what the new build has not seen happen yet, and the call that the old one ends after the change."""
-    live = fresh
+    live = unchanged
     build = tmp_path / "build.wasm"
     build.write_bytes(programs.wasm().read_bytes() + bytes([0, 5, 4]) + b"meas")
     kinds = ("counter", "histogram")

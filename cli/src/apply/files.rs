@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
-use super::record::Record;
+use super::record::{Record, not_a_gateway};
 use crate::failure::Failure;
 use crate::key::hex;
 use crate::load::Loaded;
@@ -115,7 +115,7 @@ pub(super) fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
 
 /// Held while a set is changed: two changes at once would each undo half of the other. Freed with the file.
 pub(super) fn lock(directory: &Path) -> Result<File, Failure> {
-    let file = File::open(directory).map_err(|error| because(directory, &error))?;
+    let file = File::open(directory).map_err(|error| not_a_gateway(directory, &error))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| Failure::new(format!("{}: another `nr apply` is changing it; try again when it is done", directory.display())))?;
     Ok(file)

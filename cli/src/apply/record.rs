@@ -2,9 +2,9 @@
 //! the same places; and which set it is when nobody says.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use rustix::process::{Pid, getuid, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -54,13 +54,18 @@ pub(crate) struct Record {
     pub(crate) retired: BTreeMap<String, u64>,
 }
 
+/// Why a directory could not be taken for that of a gateway, and what to look at.
+pub(super) fn not_a_gateway(place: &Path, error: &dyn fmt::Display) -> Failure {
+    let advice = "is this the directory of a gateway that `nr up` or `nr render files` has made?";
+    Failure::new(format!("{}: {error}; {advice}", place.display()))
+}
+
 impl Record {
     /// The record of a directory.
     pub(crate) fn read(directory: &Path) -> Result<Self, Failure> {
         let file = directory.join(FILE);
-        let advice = "is this the directory of a gateway that `nr up` or `nr render files` has made?";
-        let text = fs::read_to_string(&file).map_err(|error| Failure::new(format!("{}: {error}; {advice}", file.display())))?;
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}; {advice}", file.display())))
+        let text = fs::read_to_string(&file).map_err(|error| not_a_gateway(&file, &error))?;
+        serde_json::from_str(&text).map_err(|error| not_a_gateway(&file, &error))
     }
 
     /// Writes it.

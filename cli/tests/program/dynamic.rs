@@ -89,9 +89,11 @@ fn a_change_of_policy_changes_one_file_and_its_version() {
 #[test]
 fn apply_without_a_gateway_says_what_to_name() {
     let scratch = Scratch::new();
-    let output = run(&["apply", "examples/demo.yaml", "--run-dir", &scratch.path("")]);
-    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
-    assert!(stderr(&output).contains("is this the directory of a gateway"), "{}", stderr(&output));
+    for directory in [scratch.path(""), scratch.path("nowhere")] {
+        let output = run(&["apply", "examples/demo.yaml", "--run-dir", &directory]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+        assert!(stderr(&output).contains("is this the directory of a gateway"), "{}", stderr(&output));
+    }
 }
 
 #[test]
