@@ -74,6 +74,8 @@ SHAPE = [
     ("tool_results", 1),
     ("json", 1),
 ]
+# What a row of these counts.
+SHAPE_WEIGHT = 0.25
 SHAPE_ROW: dict[str, int] = {}
 ROWS = BUCKETS
 for _name, _count in SHAPE:
@@ -398,7 +400,7 @@ def matrix(features: list[Features]):
             columns.extend(rows)
             values.extend([weight / max(len(rows), 1) ** 0.5] * len(rows))
         columns.extend(feature.shape)
-        values.extend([0.25] * len(feature.shape))
+        values.extend([SHAPE_WEIGHT] * len(feature.shape))
         starts.append(len(columns))
     shape = (len(features), ROWS)
     found = csr_matrix((np.array(values, dtype=np.float32), np.array(columns), np.array(starts)), shape=shape)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from training.features import CLASSES, ROWS
+from training.features import CLASSES, ROWS, SHAPE_ROW, SHAPE_WEIGHT
 from training.task_class.data import Sample
 
 
@@ -47,6 +47,19 @@ def fit(matrix, samples: list[Sample], setting: Setting, seed: int):
     # What all classes share decides nothing; without it the int8 range is used better.
     table -= table.mean(axis=1, keepdims=True)
     return table, bias
+
+
+# Log-odds that tools are wanted once they are offered, beyond those in the training data, where every class
+# counts alike.
+TOOLS_PRIOR = 1.0
+
+
+def once_offered(table: np.ndarray, bias: np.ndarray, prior: float = TOOLS_PRIOR) -> None:
+    """Makes the offer of tools a part of the bias of `tools`, which is asked for only where they are offered. As a weight
+    it is many times the largest of the others, and would be cut to theirs."""
+    column, row = CLASSES.index("tools"), SHAPE_ROW["tools"]
+    bias[column] += SHAPE_WEIGHT * table[row, column] + prior
+    table[row, column] = 0.0
 
 
 def quantise(table: np.ndarray, bias: np.ndarray):

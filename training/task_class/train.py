@@ -18,15 +18,12 @@ from sklearn.linear_model import LogisticRegression
 from training.features import CLASSES, SHAPE_ROW, extract, matrix
 from training.task_class import data
 from training.task_class.labels import FIVE
-from training.task_class.model import Setting, fit, quantise
+from training.task_class.model import Setting, fit, once_offered, quantise
 
 HERE = Path(__file__).parent
 # What is tried. The setting used for a set is the one best for the *other* sets.
 SETTINGS = [Setting(own_share, strength) for own_share in (10, 20) for strength in (2.0, 4.0)]
 RESAMPLES = 1000
-# Log-odds that tools are wanted once they are offered, beyond those in the training data, where every class
-# counts alike; the score of `tools` matters only there.
-TOOLS_PRIOR = 1.0
 
 
 def macro_f1(gold: np.ndarray, found: np.ndarray) -> float:
@@ -168,7 +165,7 @@ def main() -> None:
         print(json.dumps(results["mean"]))
         (HERE / "results.json").write_text(json.dumps({"seed": arguments.seed, **results}, indent=1) + "\n")
     table, bias = fit(features, samples, setting, arguments.seed)
-    bias[CLASSES.index("tools")] += TOOLS_PRIOR
+    once_offered(table, bias)
     table, bias, step = quantise(table, bias)
     np.savez_compressed(HERE / "model.npz", weights=table, bias=bias, step=step)
     print(f"trained with {setting}; step {step:.5f}")
