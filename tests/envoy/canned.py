@@ -2,8 +2,9 @@
 
 import json
 import socket
-import threading
 import time
+
+from accepting import Server
 
 TEXT = "Hello there."
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -11,36 +12,19 @@ DONE = b"data: [DONE]\n\n"
 PAUSE = 0.005  # between pieces, so that Envoy sees them apart
 
 
-class Provider:
-    """Answers every call with `pieces`, and then ends the connection if `closes`; `port` is where."""
+class Provider(Server):
+    """Answers every call with `pieces`, and then ends the connection if `closes`."""
 
     def __init__(self):
         self.pieces: list[bytes] = []
         self.closes = False
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().__init__()
 
     def will(self, *pieces: bytes, closes: bool = False) -> None:
         """From now on it answers so."""
         self.pieces, self.closes = list(pieces), closes
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                conn, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn: socket.socket) -> None:
+    def serve(self, conn: socket.socket) -> None:
         with conn:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:

@@ -2,38 +2,22 @@
 
 import json
 import socket
-import threading
 
 import h2.config
 import h2.connection
 import h2.events
 
+from accepting import Server
+
 TRAILERS = [("x-trailer", "1"), ("grpc-status", "0")]
 TEXT = "Hello."
 
 
-class Provider:
-    """Answers every call alike; `port` is where."""
+class Provider(Server):
+    """Answers every call alike."""
 
-    def __init__(self):
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                conn, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_serve, args=(conn,), daemon=True).start()
+    def serve(self, conn: socket.socket) -> None:
+        _serve(conn)
 
 
 def _serve(conn: socket.socket) -> None:

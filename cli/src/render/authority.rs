@@ -7,7 +7,7 @@
 use neural_router::config::document::Document;
 use serde_json::{Value, json};
 
-use super::{Places, ordered, typed};
+use super::{Places, ordered, secret, typed};
 
 /// Name of the secret of a provider, and of its file without its ending.
 fn name(provider: &str) -> String {
@@ -48,15 +48,6 @@ pub(crate) struct Definition<'a> {
 pub(super) fn watched(provider: &str, checks: Value, places: &Places<'_>) -> Value {
     json!({
         "default_validation_context": checks,
-        "validation_context_sds_secret_config": {
-            "name": name(provider),
-            "sds_config": {
-                "path_config_source": {
-                    "path": format!("{}/{}.yaml", places.secrets, name(provider)),
-                    "watched_directory": {"path": places.secrets},
-                },
-                "resource_api_version": "V3",
-            },
-        },
+        "validation_context_sds_secret_config": secret(&name(provider), places),
     })
 }

@@ -8,7 +8,7 @@
 use neural_router::config::document::Tls;
 use serde_json::{Value, json};
 
-use super::{Places, extension, ordered, typed};
+use super::{Places, extension, ordered, secret, typed};
 
 /// Name of the secret.
 const NAME: &str = "listener";
@@ -49,13 +49,7 @@ pub(super) fn socket(places: &Places<'_>) -> Value {
         json!({"common_tls_context": {
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "tls_certificate_sds_secret_configs": [{
-                "name": NAME,
-                "sds_config": {
-                    "path_config_source": {"path": file(places.secrets), "watched_directory": {"path": places.secrets}},
-                    "resource_api_version": "V3",
-                },
-            }],
+            "tls_certificate_sds_secret_configs": [secret(NAME, places)],
         }}),
     )
 }

@@ -114,6 +114,20 @@ fn extension(name: &str, message: &str, fields: Value) -> Value {
     json!({"name": name, "typed_config": typed(message, fields)})
 }
 
+/// A secret of the directory of secrets: by its name, from the file that defines it, read anew when that changes.
+fn secret(name: &str, places: &Places<'_>) -> Value {
+    json!({
+        "name": name,
+        "sds_config": {
+            "path_config_source": {
+                "path": format!("{}/{name}.yaml", places.secrets),
+                "watched_directory": {"path": places.secrets},
+            },
+            "resource_api_version": "V3",
+        },
+    })
+}
+
 /// A TCP address.
 fn socket(address: &str, port: u16) -> Value {
     json!({"socket_address": {"address": address, "port_value": port}})

@@ -16,7 +16,7 @@ use neural_router::config::document::{self, Auth};
 use neural_router::provider::Credential;
 use serde_json::{Value, json};
 
-use super::{Places, extension, ordered, typed};
+use super::{Places, extension, ordered, secret, typed};
 
 pub(crate) use aws::MAX_BYTES;
 pub(super) use oauth2::cluster;
@@ -62,14 +62,5 @@ fn injector(credential: Value) -> Value {
 
 /// A secret of the directory, by its definition.
 fn watched(provider: &str, places: &Places<'_>) -> Value {
-    json!({
-        "name": name(provider),
-        "sds_config": {
-            "path_config_source": {
-                "path": format!("{}/{}.yaml", places.secrets, name(provider)),
-                "watched_directory": {"path": places.secrets},
-            },
-            "resource_api_version": "V3",
-        },
-    })
+    secret(&name(provider), places)
 }
