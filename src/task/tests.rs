@@ -102,6 +102,32 @@ fn tools_need_tools() {
 }
 
 #[test]
+fn tools_that_are_offered_are_not_for_everything() {
+    let cases = [
+        "Book me a table for two tonight.",
+        "Send an email to Bob that I'm late.",
+        "Look up the current price of AAPL.",
+        "What's on my calendar tomorrow?",
+        "Set a timer for 10 minutes",
+        "Remind me to call mom",
+    ];
+    for user in cases {
+        assert_eq!(infer(&Evidence { tools: true, ..of(user) }).class, TaskClass::Tools, "{user}");
+    }
+    let others = [
+        (TaskClass::Math, "What is 2+2?"),
+        (TaskClass::Summarization, "Summarize this text: the cat sat."),
+        (TaskClass::Translation, "Translate 'good morning' to French."),
+        (TaskClass::Code, "Fix this bug: for i in range(10) print(i)"),
+        (TaskClass::Qa, "Who wrote Hamlet?"),
+        (TaskClass::Chat, "hi"),
+    ];
+    for (expected, user) in others {
+        assert_eq!(infer(&Evidence { tools: true, ..of(user) }).class, expected, "{user}");
+    }
+}
+
+#[test]
 fn reads_no_more_than_its_bounds() {
     let (head, tail) = ("h ".repeat(USER_HEAD / 2), "t ".repeat(USER_TAIL / 2));
     let around = |middle: &str| format!("{head}{middle}{tail}");
